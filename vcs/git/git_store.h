@@ -1,0 +1,38 @@
+// The store on a git repository, through libgit2. The only folder that includes <git2.h>.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "vcs/result.h"
+#include "vcs/store.h"
+
+namespace concordfs::vcs::git {
+
+// R13: what "accepted" survives. kPower syncs each object and ref before it is acknowledged.
+// It is one setting of the process: the stores of one process all have the durability of the one opened last.
+enum class Durability { kProcess, kPower };
+
+// An opened repository: its store, and what the layers above need to know of it.
+struct Repository {
+  std::unique_ptr<Store> store;
+  std::filesystem::path git_dir;  // absolute, canonical: where objects/, refs/ and concordfs/ are
+  bool bare = true;
+};
+
+// Makes a new bare repository at `path` (created, or an empty directory) whose branch `branch` has one empty commit.
+// Sets gc.auto=0: a prune beside writers corrupts a repository.
+// Errors: kExists (not empty), kInvalidName (no branch name), kIo and the like.
+Result<void> InitRepository(const std::filesystem::path& path, const std::string& branch);
+
+// Opens the repository at `path` (bare, or with a working tree; no parent folder is searched).
+// Errors: kNotFound (nothing there), kInvalidArgument (no repository, or of a format that can't be served: SHA-256,
+// reftable), kAccess.
+Result<Repository> OpenRepository(const std::filesystem::path& path, Durability durability);
+
+// Removes `<ref>.lock` if nobody alive can be its owner: no process has it open and no git process works in the
+// repository. A living git's lock is respected. Returns true if one was removed.
+Result<bool> ClearDeadLock(const std::filesystem::path& git_dir, const std::string& ref);
+
+}  // namespace concordfs::vcs::git
