@@ -1,0 +1,119 @@
+// What a file system is here, without libfuse: the operations in terms of nodes, agents and versions.
+//
+// A nodeid is a directory, an immutable version of a file, or one agent's working copy of one. Invariants F1-F9 are in
+// fs/README.md. The operations are in filesystem_*.cpp by family; their state is in Namespace (names and nodes),
+// WorkingCopy (uncommitted content), BaseTracker (who knows what) and the Committer (the one writer).
+#pragma once
+
+#include <sys/statvfs.h>
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fs/types.h"
+#include "vcs/result.h"
+#include "vcs/store.h"
+
+namespace concordfs::fs {
+
+class KernelCache;
+
+struct FilesystemOptions {
+  vcs::Store* store = nullptr;        // not owned; outlives the file system
+  std::filesystem::path git_dir;      // where concordfs/ (working copies) is kept
+  std::string ref;                    // full name of the branch: "refs/heads/main"
+  std::string fixed_agent;            // mount --agent; empty: by caller
+  std::string durability = "process"; // for Status() only
+  bool read_only = false;
+  bool sync_on_publish = false;       // --durability=power
+  std::uint64_t max_file_size = 0;    // bytes; 0: no limit of our own
+  uid_t uid = 0;                      // owner of everything
+  gid_t gid = 0;
+};
+
+// What became of the working copies that were open when the file system was drained.
+struct DrainReport {
+  int published = 0;
+  int parked = 0;
+  int kept = 0;  // could be neither published nor parked: on disk until the next mount recovers them
+};
+
+// A piece of uncommitted content of a dead daemon that a mount found.
+struct Recovered {
+  std::string agent;
+  std::string path;
+  std::string ref;  // "refs/concordfs/recovered/<agent>/<id>"; empty: it had been published, nothing was lost
+};
+
+// Threads: every method from any thread, concurrently; all may block on disk. Errors are those of POSIX for the call
+// (see fs/errno_map.h), kStale as R6 says, and kIo, kNoSpace, kQuota, kCorrupt, kReadOnly from the repository.
+class Filesystem {
+ public:
+  // Reads the branch's head and makes the folder for working copies. Nothing is served before Start().
+  // Errors: kNotFound (no such branch), kCorrupt (its head can't be read), kIo.
+  static Result<std::unique_ptr<Filesystem>> Open(const FilesystemOptions& options);
+  virtual ~Filesystem() = default;
+
+  // Starts the committer and the watch on the branch (R11). `cache` hears of every change from then on and outlives
+  // the file system's last operation. Call once.
+  virtual void Start(KernelCache* cache) = 0;
+  // Publishes or parks every working copy with changes (R13: an unmount loses nothing). Operations go on meanwhile.
+  virtual DrainReport Drain() = 0;
+  // Ends the threads. Implied by the destructor.
+  virtual void Stop() = 0;
+  // Agents, working copies, bases, counters: the JSON text that `concordfs status --json` prints.
+  virtual std::string Status() = 0;
+
+  // Names.
+  virtual Result<Entry> Lookup(const Caller& caller, NodeId parent, std::string_view name) = 0;
+  virtual void Forget(NodeId node, std::uint64_t lookups) = 0;
+  virtual Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name) = 0;
+  virtual Result<void> RemoveDirectory(const Caller& caller, NodeId parent, std::string_view name) = 0;
+  virtual Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) = 0;
+  virtual Result<Entry> MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
+                                    std::string_view target) = 0;
+  virtual Result<std::string> ReadSymlink(NodeId node) = 0;
+  virtual Result<void> Unlink(const Caller& caller, NodeId parent, std::string_view name) = 0;
+  // `flags`: RENAME_NOREPLACE or RENAME_EXCHANGE, as renameat2(2).
+  virtual Result<void> Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
+                              std::string_view new_name, unsigned flags) = 0;
+
+  // Attributes. `handle` is the open handle that the call came through, if it did.
+  virtual Result<Attr> GetAttr(NodeId node) = 0;
+  virtual Result<Attr> SetAttr(const Caller& caller, NodeId node, const AttrChange& change,
+                               std::optional<HandleId> handle) = 0;
+  virtual Result<std::string> GetXattr(const Caller& caller, NodeId node, std::string_view name) = 0;
+  virtual Result<void> SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value) = 0;
+  virtual std::vector<std::string> ListXattr(NodeId node) = 0;
+  virtual Result<struct statvfs> StatFs() = 0;
+
+  // Files. `flags` as open(2).
+  virtual Result<Opened> Open(const Caller& caller, NodeId node, int flags) = 0;
+  virtual Result<Created> Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
+                                 int flags) = 0;
+  // Bytes read; fewer than asked for at the end of the file only.
+  virtual Result<std::size_t> Read(HandleId handle, std::uint64_t offset, std::span<char> out) = 0;
+  virtual Result<void> Write(HandleId handle, std::uint64_t offset, std::string_view data) = 0;
+  virtual Result<void> Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) = 0;
+  // A close of one descriptor by `tid` (R4). Reads nothing of /proc but the thread's own status.
+  virtual Result<void> Flush(HandleId handle, pid_t tid) = 0;
+  virtual Result<void> Sync(HandleId handle) = 0;
+  // The last close: publishes or parks what is left.
+  virtual void Release(HandleId handle) = 0;
+
+  // Directories.
+  virtual Result<HandleId> OpenDirectory(NodeId node) = 0;
+  // The entries from `cookie` on (0: the first), at most `limit`. Cookies stay good while the handle is open.
+  virtual Result<std::vector<DirEntry>> ReadDirectory(HandleId handle, std::uint64_t cookie, std::size_t limit) = 0;
+  virtual void ReleaseDirectory(HandleId handle) = 0;
+};
+
+// Parks what daemons that died on this repository had written and not published (R13), and removes their folders.
+// Call before Filesystem::Open. Working copies of daemons that live are left alone.
+Result<std::vector<Recovered>> RecoverWorkingCopies(vcs::Store& store, const std::filesystem::path& git_dir);
+
+}  // namespace concordfs::fs

@@ -1,0 +1,24 @@
+// What the operations tell the kernel about its caches, and when a reply may go out.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "fs/types.h"
+
+namespace concordfs::fs {
+
+// Threads: any; never blocks and calls nothing back before returning, so it may be called under a lock.
+class KernelCache {
+ public:
+  virtual ~KernelCache() = default;
+
+  // Makes the kernel ask again for this name at its next use. Open files and mappings are not disturbed.
+  virtual void ExpireEntry(NodeId parent, const std::string& name) = 0;
+  // Makes the kernel ask again for this node's attributes.
+  virtual void ExpireAttributes(NodeId node) = 0;
+  // Runs `then` after everything that was asked for before: a reply after which nobody may see the old version (R1).
+  virtual void AfterExpiries(std::function<void()> then) = 0;
+};
+
+}  // namespace concordfs::fs
