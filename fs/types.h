@@ -58,8 +58,8 @@ struct Created {
 
 struct DirEntry {
   std::string name;
-  NodeId node = 0;  // 0: unknown until it is looked up
-  mode_t type = 0;  // S_IFDIR, S_IFREG or S_IFLNK
+  NodeId node = 0;                // 0: unknown until it is looked up
+  mode_t type = 0;                // S_IFDIR, S_IFREG or S_IFLNK
   std::uint64_t next_cookie = 0;  // where a read goes on behind this entry
 };
 

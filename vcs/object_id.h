@@ -15,8 +15,8 @@ namespace concordfs::vcs {
 // An immutable value, zero when default-constructed (the zero id names no object). Threads: any.
 class ObjectId {
  public:
-  static constexpr std::size_t kSize = 20;      // bytes
-  static constexpr std::size_t kHexSize = 40;   // characters
+  static constexpr std::size_t kSize = 20;     // bytes
+  static constexpr std::size_t kHexSize = 40;  // characters
   using Bytes = std::array<std::uint8_t, kSize>;
 
   constexpr ObjectId() = default;

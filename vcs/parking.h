@@ -27,27 +27,27 @@ struct ParkRequest {
   std::string agent;
   std::string process;  // "1234 python3"; empty if unknown
   RepoPath path;
-  Base base;             // its commit becomes the parked commit's parent
-  MaybeVersion content;  // what the agent wanted there; its blob is stored
-  MaybeVersion head;     // the version that won
-  ObjectId head_commit;  // where it was at that time
-  std::string reason;    // one sentence for people
+  Base base;                // its commit becomes the parked commit's parent
+  MaybeVersion content;     // what the agent wanted there; its blob is stored
+  MaybeVersion head;        // the version that won
+  ObjectId head_commit;     // where it was at that time
+  std::string reason;       // one sentence for people
   std::int64_t time_s = 0;  // seconds since 1970
 };
 
 // A parked change as it can be read back from its ref.
 struct Parked {
-  std::string id;      // 12 hex digits: `concordfs rejected show ID`
-  std::string ref;     // full name
+  std::string id;   // 12 hex digits: `concordfs rejected show ID`
+  std::string ref;  // full name
   std::string agent;
-  std::string path;    // bytes
-  std::string base;    // as ToString(MaybeVersion)
+  std::string path;  // bytes
+  std::string base;  // as ToString(MaybeVersion)
   std::string head;
   std::string winner;  // the agent or author whose version won; may be empty
   std::string reason;
   std::string process;
   ObjectId commit;
-  ObjectId parent;     // the commit that the base was read from
+  ObjectId parent;  // the commit that the base was read from
   std::int64_t time_s = 0;
 };
 

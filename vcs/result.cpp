@@ -20,6 +20,7 @@ const char* CodeName(Code code) {
     case Code::kInvalidArgument: return "invalid argument";
     case Code::kPermission: return "not permitted";
     case Code::kAccess: return "access denied";
+    case Code::kBusy: return "busy";
     case Code::kReadOnly: return "read-only";
     case Code::kNoSpace: return "no space";
     case Code::kQuota: return "quota exceeded";

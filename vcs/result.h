@@ -25,6 +25,7 @@ enum class Code {
   kInvalidArgument,  // the call makes no sense
   kPermission,       // not possible on versioned paths: hard links, device nodes, foreign owners
   kAccess,           // the caller may not
+  kBusy,             // the name is in use in a way that the operation can't respect
   kReadOnly,         // mounted read-only, or the repository can't be written
   kNoSpace,          // the disk is full
   kQuota,            // the quota is used up
@@ -49,7 +50,7 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}     // NOLINT(google-explicit-constructor)
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }

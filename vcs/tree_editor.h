@@ -1,0 +1,55 @@
+// Makes the trees of new commits in memory, on top of the trees of an old one.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "vcs/repo_path.h"
+#include "vcs/store.h"
+#include "vcs/tree.h"
+#include "vcs/tree_reader.h"
+
+namespace concordfs::vcs {
+
+// A root tree that is edited step by step; every step has an id at once, nothing is stored. Threads: one.
+class TreeEditor {
+ public:
+  TreeEditor(TreeReader& reader, const ObjectId& root) : reader_(reader), root_(root) {}
+
+  const ObjectId& root() const { return root_; }
+  // Goes back to a root that it had before.
+  void ResetTo(const ObjectId& root) { root_ = root; }
+  // As TreeReader::Find, on the root as edited so far.
+  Result<std::optional<TreeEntry>> Find(const RepoPath& path);
+  // Puts an entry (a file or a whole directory) at `path`, in place of a file or nothing; missing directories are made.
+  // Errors: kNotDirectory (a component is a file), kIsDirectory (a file over a directory), and those of Load.
+  Result<void> Put(const RepoPath& path, FileMode mode, const ObjectId& id);
+  // Removes what is at `path`, if anything, and every directory that becomes empty: git holds none.
+  Result<void> Remove(const RepoPath& path);
+
+  // Appends the trees that the root needs, and that were not taken before, to `objects`.
+  void TakeNewTrees(std::vector<NewObject>* objects);
+  // Gives the trees that were taken to the reader: they are stored now.
+  void KeepTakenTrees();
+
+ private:
+  Result<std::shared_ptr<const Tree>> Load(const ObjectId& id);
+  ObjectId AddTree(Tree tree);
+  // The id of the tree `old_tree` (nothing: an empty one) with components[depth...] set to `leaf`, or removed.
+  // Nothing if it became empty.
+  Result<std::optional<ObjectId>> Replace(const std::optional<ObjectId>& old_tree,
+                                          const std::vector<std::string_view>& components, std::size_t depth,
+                                          const std::optional<TreeEntry>& leaf);
+  Result<void> SetRoot(const RepoPath& path, const std::optional<TreeEntry>& leaf);
+  void TakeFrom(const ObjectId& id, std::vector<NewObject>* objects);
+
+  TreeReader& reader_;
+  ObjectId root_;
+  std::unordered_map<ObjectId, std::shared_ptr<const Tree>> made_;
+  std::unordered_map<ObjectId, std::string> bytes_;  // of those in made_ that were not taken
+};
+
+}  // namespace concordfs::vcs
