@@ -31,8 +31,11 @@ Result<void> InitRepository(const std::filesystem::path& path, const std::string
 // reftable), kAccess.
 Result<Repository> OpenRepository(const std::filesystem::path& path, Durability durability);
 
-// Removes `<ref>.lock` if nobody alive can be its owner: no process has it open and no git process works in the
-// repository. A living git's lock is respected. Returns true if one was removed.
+// Removes `<ref>.lock` and `packed-refs.lock` if nobody alive can be their owner: no process has it open, no git
+// process works in the repository, and it is the same file a moment (200 ms) later. A living git's lock is respected.
+// Returns true if one was removed. Sees the processes of its own pid namespace only. Reads other processes' /proc
+// entries: never call it from a handler of the file system, where that can deadlock.
+// Errors: kNotFound (no such repository), kInvalidName, kReadOnly, kIo.
 Result<bool> ClearDeadLock(const std::filesystem::path& git_dir, const std::string& ref);
 
 }  // namespace concordfs::vcs::git

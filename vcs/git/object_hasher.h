@@ -1,0 +1,34 @@
+// The id of an object whose bytes come in pieces.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "vcs/git/handles.h"
+#include "vcs/object_id.h"
+#include "vcs/result.h"
+#include "vcs/store.h"
+
+namespace concordfs::vcs::git {
+
+// libgit2 hashes a stream only on its way into an object database: this is one that keeps nothing.
+Result<OdbHandle> OpenHashingOdb();
+
+// Threads: one at a time, as is its database.
+class ObjectHasher {
+ public:
+  // `odb` is from OpenHashingOdb() and outlives the hasher; `size` is how many bytes will come.
+  static Result<ObjectHasher> Start(git_odb* odb, ObjectKind kind, std::uint64_t size);
+
+  // Errors: kInvalidArgument if more bytes come than were announced.
+  Result<void> Update(std::string_view bytes);
+  // Errors: kInvalidArgument if fewer bytes came than were announced.
+  Result<ObjectId> Finish();
+
+ private:
+  explicit ObjectHasher(OdbStreamHandle stream) : stream_(std::move(stream)) {}
+
+  OdbStreamHandle stream_;
+};
+
+}  // namespace concordfs::vcs::git

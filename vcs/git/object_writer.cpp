@@ -1,0 +1,235 @@
+// ObjectDatabase, the writing half.
+//
+// git and libgit2 both take a file of the right name for the object itself and write nothing, even if that file was
+// cut off by a crash. So what is there is verified first, and moved away if it is damaged.
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <memory>
+
+#include "vcs/git/git_error.h"
+#include "vcs/git/git_store.h"
+#include "vcs/git/loose_object.h"
+#include "vcs/git/object_database.h"
+#include "vcs/git/object_hasher.h"
+
+namespace concordfs::vcs::git {
+namespace {
+
+constexpr std::uint64_t kMaxInMemory = 1U << 20;  // larger blobs are streamed
+constexpr std::size_t kChunkSize = 256U << 10;
+// `git gc` beside us removes folders that it finds empty, and objects that a pack has: between our looking and our
+// writing. Each time we look and write again.
+constexpr int kMaxAttempts = 10;
+
+Result<std::size_t> ReadAt(int fd, char* out, std::uint64_t wanted, std::uint64_t offset) {
+  const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kChunkSize));
+  for (;;) {
+    const ssize_t got = ::pread(fd, out, count, static_cast<off_t>(offset));
+    if (got > 0) return static_cast<std::size_t>(got);
+    if (got == 0) return Error{Code::kIo, "read a file to store it: it is shorter than it was"};
+    if (errno != EINTR) {
+      Error error = SystemError("read a file to store it", errno);
+      error.code = Code::kIo;
+      return error;
+    }
+  }
+}
+
+// Hands the first `size` bytes of `fd` to `sink`, in pieces.
+Result<void> ForEachPiece(int fd, std::uint64_t size, const std::function<Result<void>(std::string_view)>& sink) {
+  const auto buffer = std::make_unique<char[]>(kChunkSize);
+  for (std::uint64_t offset = 0; offset < size;) {
+    auto count = ReadAt(fd, buffer.get(), size - offset, offset);
+    if (!count) return count.error();
+    if (auto done = sink({buffer.get(), *count}); !done) return done.error();
+    offset += *count;
+  }
+  return {};
+}
+
+Result<void> Sync(const std::string& path, int flags) {
+  FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!file.ok() || ::fsync(file.get()) != 0) return WriteSystemError(errno, "sync " + path);
+  return {};
+}
+
+std::string Parent(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
+
+bool Exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+// `git prune` keeps what is young: an object that is used again becomes young again.
+void Freshen(const std::string& path) {
+  static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0));
+}
+
+Error GaveUp(const ObjectId& id, const Error& last) {
+  return Error{Code::kIo, "object " + id.Hex() + ": can't be stored: " + last.message};
+}
+
+}  // namespace
+
+Result<void> ObjectDatabase::Add(const ObjectId& id, ObjectKind kind, std::string_view bytes) {
+  auto handles = pool_.Borrow();
+  if (!handles) return handles.error();
+  const std::string path = LooseObjectPath(objects_dir_, id);
+  Error last{Code::kIo, "it vanishes each time"};
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    auto existing = ExamineLoose(**handles, id);
+    if (!existing) return existing.error();
+    if (*existing == Existing::kGood) {
+      Freshen(path);
+      return SyncExisting(path);
+    }
+    auto written = WriteBytes(**handles, id, kind, bytes);
+    if (written) return {};
+    if (written.code() != Code::kNotFound) return written.error();
+    last = written.error();
+  }
+  return GaveUp(id, last);
+}
+
+Result<void> ObjectDatabase::WriteBytes(Handles& handles, const ObjectId& id, ObjectKind kind, std::string_view bytes) {
+  const git_oid oid = ToGit(id);
+  git_oid stored;
+  // An object that a pack has is not stored twice, provided that it can be read from there.
+  if (git_odb_exists_ext(handles.packs.get(), &oid, GIT_ODB_LOOKUP_NO_REFRESH) == 1) {
+    OdbObjectHandle packed;
+    if (git_odb_read(Receive(packed), handles.packs.get(), &oid) == 0 &&
+        git_odb_object_size(packed.get()) == bytes.size() &&
+        git_odb_write(&stored, handles.packs.get(), bytes.data(), bytes.size(), ToGit(kind)) == 0) {
+      return {};  // which made its pack young, as Freshen does
+    }
+  }
+  const bool new_folder = !Exists(Parent(LooseObjectPath(objects_dir_, id)));
+  ClearLastError();
+  const int error = git_odb_write(&stored, handles.loose.get(), bytes.data(), bytes.size(), ToGit(kind));
+  if (error != 0) return WriteError(error, "write object " + id.Hex(), pool_.git_dir(), bytes.size());
+  if (FromGit(stored) != id) {
+    return Error{Code::kInvalidArgument, "object " + id.Hex() + ": its bytes have the id " + FromGit(stored).Hex()};
+  }
+  return SyncFanOut(new_folder);
+}
+
+Result<ObjectId> ObjectDatabase::AddBlob(int fd, std::uint64_t size) {
+  if (size > kMaxInMemory) {
+    auto handles = pool_.Borrow();
+    if (!handles) return handles.error();
+    return AddLargeBlob(**handles, fd, size);
+  }
+  std::string bytes;
+  bytes.reserve(static_cast<std::size_t>(size));
+  auto read = ForEachPiece(fd, size, [&](std::string_view piece) {
+    bytes.append(piece);
+    return Result<void>();
+  });
+  if (!read) return read.error();
+  git_oid oid;
+  git_odb_hash(&oid, bytes.data(), bytes.size(), GIT_OBJECT_BLOB);
+  const ObjectId id = FromGit(oid);
+  if (auto added = Add(id, ObjectKind::kBlob, bytes); !added) return added.error();
+  return id;
+}
+
+Result<ObjectId> ObjectDatabase::AddLargeBlob(Handles& handles, int fd, std::uint64_t size) {
+  Error last{Code::kIo, "its file changes each time"};
+  ObjectId id;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    // Hashed first, to look at what is there before libgit2 takes it for the object. A pack that has it is no use: it
+    // could only be verified whole in memory.
+    auto hashed = HashFile(handles, fd, size);
+    if (!hashed) return hashed.error();
+    id = *hashed;
+    const std::string path = LooseObjectPath(objects_dir_, id);
+    auto existing = ExamineLoose(handles, id);
+    if (!existing) return existing.error();
+    if (*existing == Existing::kGood) {
+      Freshen(path);
+      if (auto synced = SyncExisting(path); !synced) return synced.error();
+      return id;
+    }
+    const bool new_folder = !Exists(Parent(path));
+    auto written = WriteStream(handles, fd, size);
+    if (!written) {
+      if (written.code() != Code::kNotFound) return written.error();
+      last = written.error();
+      continue;
+    }
+    if (*written != id) continue;  // changed between the passes: what was there of the other id is not verified
+    if (auto synced = SyncFanOut(new_folder); !synced) return synced.error();
+    return id;
+  }
+  return GaveUp(id, last);
+}
+
+Result<ObjectId> ObjectDatabase::HashFile(Handles& handles, int fd, std::uint64_t size) {
+  auto hasher = ObjectHasher::Start(handles.hashing.get(), ObjectKind::kBlob, size);
+  if (!hasher) return hasher.error();
+  auto hashed = ForEachPiece(fd, size, [&](std::string_view piece) { return hasher->Update(piece); });
+  if (!hashed) return hashed.error();
+  return hasher->Finish();
+}
+
+Result<ObjectId> ObjectDatabase::WriteStream(Handles& handles, int fd, std::uint64_t size) {
+  const std::string what = "write a blob of " + std::to_string(size) + " bytes";
+  OdbStreamHandle stream;
+  ClearLastError();
+  int error =
+      git_odb_open_wstream(Receive(stream), handles.loose.get(), static_cast<git_object_size_t>(size), GIT_OBJECT_BLOB);
+  if (error != 0) return WriteError(error, what, pool_.git_dir(), size);
+  auto copied = ForEachPiece(fd, size, [&](std::string_view piece) -> Result<void> {
+    ClearLastError();
+    const int code = git_odb_stream_write(stream.get(), piece.data(), piece.size());
+    if (code != 0) return WriteError(code, what, pool_.git_dir(), size);
+    return {};
+  });
+  if (!copied) return copied.error();
+  git_oid oid;
+  ClearLastError();
+  error = git_odb_stream_finalize_write(&oid, stream.get());
+  if (error != 0) return WriteError(error, what, pool_.git_dir(), size);
+  return FromGit(oid);
+}
+
+Result<void> ObjectDatabase::MoveDamagedAway(const std::string& path, const ObjectId& id) {
+  const std::string own = pool_.git_dir() + "/concordfs";
+  const std::string folder = own + "/damaged";
+  for (const std::string& made : {own, folder}) {
+    if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) return WriteSystemError(errno, "make " + made);
+  }
+  constexpr int kMaxCopies = 1000;
+  int number = EEXIST;
+  for (int copy = 0; copy < kMaxCopies && number == EEXIST; ++copy) {
+    const std::string kept = folder + "/" + id.Hex() + (copy == 0 ? "" : "." + std::to_string(copy));
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, kept.c_str(), RENAME_NOREPLACE) == 0) return {};
+    number = errno;
+  }
+  if (number == ENOENT) return {};  // another thread was faster
+  Error error = WriteSystemError(number, path + ": damaged, and can't be moved away");
+  if (error.code == Code::kIo) error.code = Code::kCorrupt;
+  return error;
+}
+
+Result<void> ObjectDatabase::SyncExisting(const std::string& path) {
+  if (durability_ != Durability::kPower) return {};
+  auto synced = Sync(path, O_RDONLY);
+  if (!synced && synced.code() == Code::kNotFound) return {};  // packed meanwhile, and git syncs its packs
+  if (!synced) return synced;
+  return Sync(Parent(path), O_RDONLY | O_DIRECTORY);
+}
+
+Result<void> ObjectDatabase::SyncFanOut(bool is_new) {
+  if (durability_ != Durability::kPower || !is_new) return {};
+  return Sync(objects_dir_, O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace concordfs::vcs::git
