@@ -1,0 +1,56 @@
+// What `concordfs mount` was asked for: from its own options and from the lists behind -o, as fstab has them.
+#pragma once
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vcs/git/git_store.h"
+#include "vcs/result.h"
+
+namespace concordfs::tools {
+
+constexpr std::uint64_t kDefaultMaxFileSize = 4ULL << 30;  // bytes
+
+struct MountRequest {
+  std::filesystem::path repository;  // absolute
+  std::filesystem::path mountpoint;  // absolute, resolved
+  std::string branch;                // as given; empty: the repository's own (its HEAD)
+  std::string agent;                 // empty: by caller
+  bool read_only = false;
+  bool allow_other = false;
+  vcs::git::Durability durability = vcs::git::Durability::kProcess;
+  std::uint64_t max_file_size = kDefaultMaxFileSize;  // bytes; 0: no limit
+  uid_t uid = geteuid();                              // owner of everything in the mount
+  gid_t gid = getegid();
+  std::vector<std::string> fuse_options;  // for libfuse, each as after -o
+};
+
+// Reads one comma-separated list as after -o into the request; `\,` is a comma within a value. Ours: branch=, agent=,
+// durability=, max_file_size=, uid=, gid=, ro, allow_other. What mount(8), fstab and systemd say among themselves (rw,
+// noauto, user, nofail, _netdev, x-systemd..., ...) is ignored, and so are the words that would lift libfuse's nosuid
+// and nodev; the rest is libfuse's. Errors: kInvalidArgument (a value that the option doesn't have).
+Result<void> ReadOptionList(std::string_view list, MountRequest& request);
+
+// "process" or "power". Errors: kInvalidArgument.
+Result<vcs::git::Durability> ParseDurability(std::string_view text);
+const char* DurabilityName(vcs::git::Durability durability);
+
+// A number of bytes: decimal digits, then K, M, G or T (powers of 1024) or nothing. Errors: kInvalidArgument.
+Result<std::uint64_t> ParseByteCount(std::string_view text);
+
+// An agent can't be called nothing; any other text becomes a name (the contract, "Who is calling").
+// Errors: kInvalidArgument.
+Result<void> CheckAgentName(std::string_view name);
+
+// The arguments as if `mount` had been said, where a mount helper's convention leaves it out: the program is called
+// mount.something, or gets SOURCE MOUNTPOINT -o OPTIONS as mount.fuse3 calls it. `args` is without the program's name.
+std::vector<std::string> WithMountCommand(std::string_view program, std::vector<std::string> args);
+
+}  // namespace concordfs::tools
