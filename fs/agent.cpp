@@ -1,0 +1,141 @@
+#include "fs/agent.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <optional>
+#include <vector>
+
+namespace concordfs::fs {
+namespace {
+
+constexpr std::size_t kMaxName = 64;
+constexpr std::size_t kMaxProcFile = 1 << 20;  // bytes; an environment is smaller unless somebody plays
+
+// The file's text, or nothing. Files in /proc have no size to ask for.
+std::optional<std::string> ReadProcFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  std::string text;
+  char buffer[4096];
+  ssize_t count;
+  while (text.size() < kMaxProcFile && (count = read(fd, buffer, sizeof(buffer))) > 0) {
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+  close(fd);
+  return text;
+}
+
+std::string_view FindVariable(std::string_view environment, std::string_view name) {
+  while (!environment.empty()) {
+    const std::string_view entry = environment.substr(0, environment.find('\0'));
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
+      return entry.substr(name.size() + 1);
+    }
+    environment.remove_prefix(std::min(entry.size() + 1, environment.size()));
+  }
+  return {};
+}
+
+template <class Number>
+Number ToNumber(std::string_view text) {
+  Number number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+// What /proc/<tid>/stat says. Source: proc(5).
+struct Stat {
+  std::string name;              // comm, field 2
+  pid_t session = 0;             // field 6
+  std::uint64_t start_time = 0;  // clock ticks since boot, field 22
+};
+
+Stat ReadStat(pid_t pid) {
+  Stat stat;
+  const auto text = ReadProcFile("/proc/" + std::to_string(pid) + "/stat");
+  if (!text) return stat;
+  const std::size_t open = text->find('(');
+  const std::size_t close = text->rfind(')');  // the name may hold anything
+  if (open == std::string::npos || close == std::string::npos || close < open) return stat;
+  stat.name = text->substr(open + 1, close - open - 1);
+  std::vector<std::string_view> fields;  // from field 3 on
+  std::string_view rest = std::string_view(*text).substr(std::min(close + 2, text->size()));
+  while (!rest.empty()) {
+    const std::string_view field = rest.substr(0, rest.find(' '));
+    fields.push_back(field);
+    rest.remove_prefix(std::min(field.size() + 1, rest.size()));
+  }
+  if (fields.size() > 3) stat.session = ToNumber<pid_t>(fields[3]);
+  if (fields.size() > 19) stat.start_time = ToNumber<std::uint64_t>(fields[19]);
+  return stat;
+}
+
+std::string UserName(uid_t uid) {
+  char buffer[4096];
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found != nullptr) return found->pw_name;
+  return "uid" + std::to_string(uid);
+}
+
+}  // namespace
+
+std::string SanitizedAgentName(std::string_view name) {
+  std::string clean;
+  for (const char c : name.substr(0, kMaxName)) {
+    const bool allowed = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+                         c == '_' || c == '-';
+    // git forbids "..", a dot at either end and ".lock" at the end of a part of a ref's name
+    const bool bad_dot = c == '.' && (clean.empty() || clean.back() == '.');
+    clean.push_back(allowed && !bad_dot ? c : '-');
+  }
+  if (clean.empty()) return "-";
+  if (clean.back() == '.') clean.back() = '-';
+  if (clean.ends_with(".lock")) clean[clean.size() - 5] = '-';
+  return clean;
+}
+
+ProcAgentSource::ProcAgentSource(const std::string& fixed_agent)
+    : fixed_agent_(fixed_agent.empty() ? "" : SanitizedAgentName(fixed_agent)) {}
+
+Identity ProcAgentSource::Identify(const Caller& caller) {
+  Identity identity;
+  Stat stat;
+  std::string_view name;
+  std::string environment;
+  if (caller.tid > 0) {
+    const std::string folder = "/proc/" + std::to_string(caller.tid);
+    stat = ReadStat(caller.tid);
+    const pid_t process = ProcessOf(caller.tid);
+    identity.process = vcs::ProcessKey{process, process == caller.tid ? stat.start_time : ReadStat(process).start_time};
+    identity.description = std::to_string(process) + " " + stat.name;
+    environment = ReadProcFile(folder + "/environ").value_or("");
+    name = FindVariable(environment, "CONCORDFS_AGENT");
+    identity.message = FindVariable(environment, "CONCORDFS_MESSAGE");
+  }
+  if (!fixed_agent_.empty()) {
+    identity.agent = fixed_agent_;
+  } else if (!name.empty()) {
+    identity.agent = SanitizedAgentName(name);
+  } else {
+    identity.agent = SanitizedAgentName(UserName(caller.uid) + "-s" + std::to_string(stat.session));
+  }
+  return identity;
+}
+
+pid_t ProcAgentSource::ProcessOf(pid_t tid) {
+  if (tid <= 0) return 0;
+  const auto status = ReadProcFile("/proc/" + std::to_string(tid) + "/status");
+  if (!status) return 0;
+  const std::size_t at = status->find("\nTgid:");
+  if (at == std::string::npos) return 0;
+  const std::size_t digits = status->find_first_of("0123456789", at);
+  return digits == std::string::npos ? 0 : ToNumber<pid_t>(std::string_view(*status).substr(digits, 12));
+}
+
+bool ProcAgentSource::IsGone(const vcs::ProcessKey& process) { return ReadStat(process.pid).start_time != process.start_time; }
+
+}  // namespace concordfs::fs

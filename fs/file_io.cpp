@@ -1,0 +1,48 @@
+#include "fs/file_io.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace concordfs::fs {
+
+Result<std::size_t> ReadAt(int fd, std::uint64_t offset, std::span<char> out) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t count = pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError("read", errno);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t count = pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError("write", errno);
+    data.remove_prefix(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  return {};
+}
+
+Result<void> ReplaceFile(const std::string& path, std::string_view text) {
+  const std::string temporary = path + ".new";
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return SystemError(temporary, errno);
+  auto written = WriteAt(fd, 0, text);
+  close(fd);
+  if (!written) {
+    unlink(temporary.c_str());
+    return Error{written.code(), temporary + ": " + written.error().message};
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0) return SystemError(path, errno);
+  return {};
+}
+
+}  // namespace concordfs::fs

@@ -1,0 +1,20 @@
+// Whole reads and writes on descriptors: EINTR and short counts handled.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "vcs/result.h"
+
+namespace concordfs::fs {
+
+// Reads until `out` is full or the file ends; returns the bytes read. Errors: kIo.
+Result<std::size_t> ReadAt(int fd, std::uint64_t offset, std::span<char> out);
+// Writes all of `data`. Errors: kIo, kNoSpace, kQuota, kTooBig.
+Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view data);
+// Replaces the file by one with this text: a reader, or the next mount, finds the old text or the new one.
+Result<void> ReplaceFile(const std::string& path, std::string_view text);
+
+}  // namespace concordfs::fs

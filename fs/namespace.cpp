@@ -1,0 +1,206 @@
+#include "fs/namespace.h"
+
+#include <algorithm>
+
+namespace concordfs::fs {
+namespace {
+
+std::string TextOf(const Directory& directory) {
+  std::string text = directory.name;
+  for (const Directory* at = directory.parent.get(); at != nullptr && at->parent != nullptr; at = at->parent.get()) {
+    text = at->name + "/" + text;
+  }
+  return text;
+}
+
+vcs::RepoPath ParsedPath(const std::string& text) {
+  // Names were checked when they came in; only a tree that git itself would call broken brings others.
+  const auto path = vcs::RepoPath::Parse(text);
+  return path ? *path : vcs::RepoPath();
+}
+
+}  // namespace
+
+Namespace::Namespace(timespec root_time) {
+  Node& node = AddNode();
+  root_ = std::make_shared<Directory>();
+  root_->node = node.id;
+  root_->kept = true;
+  root_->mtime = root_time;
+  node.directory = root_;
+}
+
+Namespace::~Namespace() {
+  for (const auto& directory : Directories()) directory->children.clear();
+}
+
+Node* Namespace::Find(NodeId id) {
+  const auto found = nodes_.find(id);
+  return found == nodes_.end() ? nullptr : &found->second;
+}
+
+Node& Namespace::AddNode() {
+  const NodeId id = next_node_++;
+  Node& node = nodes_[id];
+  node.id = id;
+  return node;
+}
+
+std::optional<Child> Namespace::FindChild(const Directory& directory, std::string_view name) {
+  const auto found = directory.children.find(name);
+  if (found == directory.children.end()) return std::nullopt;
+  return found->second;
+}
+
+std::shared_ptr<Directory> Namespace::AddDirectory(const std::shared_ptr<Directory>& parent, std::string_view name, timespec mtime) {
+  auto directory = std::make_shared<Directory>();
+  Node& node = AddNode();
+  node.directory = directory;
+  directory->node = node.id;
+  directory->parent = parent;
+  directory->name = name;
+  directory->mtime = mtime;
+  parent->children.insert_or_assign(std::string(name), directory);
+  return directory;
+}
+
+std::shared_ptr<File> Namespace::AddFile(const std::shared_ptr<Directory>& parent, std::string_view name) {
+  auto file = std::make_shared<File>();
+  file->parent = parent;
+  file->name = name;
+  parent->children.insert_or_assign(std::string(name), file);
+  return file;
+}
+
+Node& Namespace::AddVersionNode(const std::shared_ptr<File>& file, const vcs::Base& version, std::uint64_t size,
+                                mode_t mode, timespec mtime) {
+  Node& node = AddNode();
+  node.file = file;
+  node.version = version;
+  node.size = size;
+  node.mode = mode;
+  node.mtime = node.atime = node.ctime = mtime;
+  ++file->nodes;
+  return node;
+}
+
+Node& Namespace::AddCopyNode(const std::shared_ptr<WorkingCopy>& copy) {
+  Node& node = AddNode();
+  node.file = copy->file;
+  node.copy = copy;
+  node.mtime = node.atime = node.ctime = copy->mtime;
+  copy->node = node.id;
+  ++copy->file->nodes;
+  return node;
+}
+
+void Namespace::Unlink(const std::shared_ptr<File>& file) {
+  if (!file->linked) return;
+  file->linked = false;
+  file->parent->children.erase(file->name);
+}
+
+void Namespace::Unlink(const std::shared_ptr<Directory>& directory) {
+  if (!directory->linked) return;
+  directory->linked = false;
+  directory->parent->children.erase(directory->name);
+}
+
+void Namespace::Move(const Child& child, const std::shared_ptr<Directory>& parent, std::string_view name) {
+  std::visit(
+      [&](const auto& what) {
+        const auto kept = what;  // the erased entry may be the one that was passed in
+        kept->parent->children.erase(kept->name);
+        kept->parent = parent;
+        kept->name = name;
+        parent->children.insert_or_assign(kept->name, kept);
+      },
+      child);
+}
+
+void Namespace::Exchange(const Child& a, const Child& b) {
+  std::visit(
+      [](const auto& first, const auto& second) {
+        std::swap(first->parent, second->parent);
+        std::swap(first->name, second->name);
+        first->parent->children.insert_or_assign(first->name, first);
+        second->parent->children.insert_or_assign(second->name, second);
+      },
+      a, b);
+}
+
+std::optional<vcs::RepoPath> Namespace::PathOf(const Directory& directory) {
+  for (const Directory* at = &directory; at != nullptr; at = at->parent.get()) {
+    if (!at->linked) return std::nullopt;
+  }
+  return directory.parent == nullptr ? vcs::RepoPath() : ParsedPath(TextOf(directory));
+}
+
+std::optional<vcs::RepoPath> Namespace::PathOf(const File& file) {
+  if (!file.linked || !PathOf(*file.parent)) return std::nullopt;
+  return LastPathOf(file);
+}
+
+vcs::RepoPath Namespace::LastPathOf(const File& file) {
+  if (file.parent->parent == nullptr) return ParsedPath(file.name);
+  return ParsedPath(TextOf(*file.parent) + "/" + file.name);
+}
+
+void Namespace::Forget(NodeId id, std::uint64_t lookups) {
+  Node* node = Find(id);
+  if (node == nullptr) return;
+  node->lookups -= std::min(lookups, node->lookups);
+  Prune(id);
+}
+
+void Namespace::Prune(NodeId id) {
+  Node* node = Find(id);
+  if (node == nullptr || node->lookups > 0) return;
+  if (node->directory) {
+    Prune(std::shared_ptr<Directory>(node->directory));
+    return;
+  }
+  const std::shared_ptr<File> file = node->file;
+  if (node->copy && (node->copy->handles > 0 || file->CopyOf(node->copy->agent) == node->copy)) return;
+  if (file->current == id) file->current = 0;
+  nodes_.erase(id);
+  --file->nodes;
+  Prune(file);
+}
+
+void Namespace::Prune(const std::shared_ptr<File>& file) {
+  if (file->nodes == 0 && file->copies.empty() && !file->reserved && file->publishing == 0) Unlink(file);
+}
+
+void Namespace::Prune(const std::shared_ptr<Directory>& directory) {
+  const Node* node = Find(directory->node);
+  if (directory == root_ || node == nullptr || node->lookups > 0 || directory->handles > 0) return;
+  if (directory->linked && (directory->kept || !directory->children.empty())) return;
+  if (directory->linked) Unlink(directory);
+  nodes_.erase(directory->node);
+}
+
+std::vector<std::shared_ptr<Directory>> Namespace::Directories() const {
+  std::vector<std::shared_ptr<Directory>> directories = {root_};
+  for (std::size_t i = 0; i < directories.size(); ++i) {
+    const std::shared_ptr<Directory> parent = directories[i];
+    for (const auto& [name, child] : parent->children) {
+      if (const auto* directory = std::get_if<std::shared_ptr<Directory>>(&child)) directories.push_back(*directory);
+    }
+  }
+  return directories;
+}
+
+std::vector<std::shared_ptr<WorkingCopy>> Namespace::Copies() const {
+  std::vector<std::shared_ptr<WorkingCopy>> copies;
+  for (const auto& directory : Directories()) {
+    for (const auto& [name, child] : directory->children) {
+      const auto* file = std::get_if<std::shared_ptr<File>>(&child);
+      if (file == nullptr) continue;
+      for (const auto& [agent, copy] : (*file)->copies) copies.push_back(copy);
+    }
+  }
+  return copies;
+}
+
+}  // namespace concordfs::fs

@@ -1,0 +1,161 @@
+// The names and nodes that the kernel knows, and the agents' working copies behind them.
+//
+// Plain data structures without a lock of their own: the file system's mutex guards them, and nothing here blocks.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "fs/agent.h"
+#include "fs/types.h"
+#include "fs/working_file.h"
+#include "vcs/parking.h"
+#include "vcs/repo_path.h"
+#include "vcs/version.h"
+
+namespace concordfs::fs {
+
+struct Directory;
+struct File;
+
+// One agent's private, uncommitted content of one file, from open-for-write to last close.
+struct WorkingCopy {
+  WorkingCopy(std::string owner, std::shared_ptr<File> of, vcs::Base base, std::unique_ptr<WorkingFile> bytes)
+      : agent(std::move(owner)), file(std::move(of)), origin(base), content(std::move(bytes)) {}
+
+  const std::string agent;
+  const std::shared_ptr<File> file;
+  NodeId node = 0;   // 0: none of its own (a refused handle's copy)
+  vcs::Base origin;  // the version that it was made of, or last published; all that it holds stands on this
+  vcs::FileMode mode = vcs::FileMode::kRegular;
+  const std::unique_ptr<WorkingFile> content;
+
+  int handles = 0;
+  bool publishing = false;      // one publish at a time
+  bool created = false;         // the name is to be published even if nothing is written
+  bool written_whole = false;   // created or truncated to nothing since: its writer knows all of the content
+  bool stale = false;           // somebody else's version won: it is out of the namespace, and can only be parked
+  bool refused = false;         // a write was answered ESTALE: every close of it is, too
+  bool discarded = false;       // its own agent removed the file: nothing is published any more
+  std::uint64_t settled_changes = 0;  // content->Changes() when it last was in history or parked
+  std::optional<vcs::Parked> parked;  // what it was last parked as
+  Identity last_writer;
+  timespec mtime{};
+
+  bool IsChanged() const {
+    return created || content->Changes() != settled_changes || (origin.version && origin.version->mode != mode);
+  }
+};
+
+// A name that holds a file or symlink, or held one as long as the kernel remembers.
+struct File {
+  std::shared_ptr<Directory> parent;  // also once unlinked: for the path that it had
+  std::string name;
+  bool linked = true;               // false: the name is gone, or another file's
+  bool reserved = false;            // created and not published yet: reads as empty to others (R10)
+  mode_t reserved_mode = 0;         // type and permissions meanwhile
+  vcs::MaybeVersion head;           // the version at head; absent while only reserved
+  std::optional<std::uint64_t> head_size;  // bytes, once known
+  timespec head_time{};             // mtime of the newest version
+  NodeId current = 0;               // the node of the newest version, once it was looked up
+  int nodes = 0;                    // how many nodes, old versions included, belong to it
+  int publishing = 0;               // publishes under way: name operations wait
+  std::map<std::string, std::shared_ptr<WorkingCopy>> copies;  // by agent; none is stale or discarded
+
+  std::shared_ptr<WorkingCopy> CopyOf(const std::string& agent) const {
+    const auto found = copies.find(agent);
+    return found == copies.end() ? nullptr : found->second;
+  }
+};
+
+using Child = std::variant<std::shared_ptr<Directory>, std::shared_ptr<File>>;
+
+struct Directory {
+  NodeId node = 0;
+  std::shared_ptr<Directory> parent;  // null: the root
+  std::string name;
+  bool linked = true;
+  bool kept = false;    // exists also while git holds nothing in it (R12)
+  bool opaque = false;  // a submodule: an empty directory that nothing can be put in
+  int handles = 0;
+  std::uint64_t lookups = 0;
+  timespec mtime{};
+  std::map<std::string, Child, std::less<>> children;  // those that are known
+};
+
+// What a nodeid is. F1: an id is never used again.
+struct Node {
+  NodeId id = 0;
+  std::uint64_t lookups = 0;  // as the kernel counts them
+  // One of: a directory, ...
+  std::shared_ptr<Directory> directory;
+  // ... or a file's working copy (copy is set), or immutable version.
+  std::shared_ptr<File> file;
+  std::shared_ptr<WorkingCopy> copy;
+  vcs::Base version;
+  std::uint64_t size = 0;
+  mode_t mode = 0;
+  timespec mtime{};
+  timespec atime{};
+  timespec ctime{};
+};
+
+class Namespace {
+ public:
+  explicit Namespace(timespec root_time);
+  ~Namespace();  // parents and children hold each other: takes them apart
+  Namespace(const Namespace&) = delete;
+  Namespace& operator=(const Namespace&) = delete;
+
+  Node* Find(NodeId id);  // null if unknown
+  const std::shared_ptr<Directory>& root() const { return root_; }
+
+  // The child of that name, if it is known.
+  static std::optional<Child> FindChild(const Directory& directory, std::string_view name);
+  std::shared_ptr<Directory> AddDirectory(const std::shared_ptr<Directory>& parent, std::string_view name, timespec mtime);
+  static std::shared_ptr<File> AddFile(const std::shared_ptr<Directory>& parent, std::string_view name);
+  Node& AddVersionNode(const std::shared_ptr<File>& file, const vcs::Base& version, std::uint64_t size, mode_t mode,
+                       timespec mtime);
+  Node& AddCopyNode(const std::shared_ptr<WorkingCopy>& copy);
+
+  // Takes the child out of its parent: the name is free. Nodes, handles and working copies of it live on.
+  static void Unlink(const std::shared_ptr<File>& file);
+  static void Unlink(const std::shared_ptr<Directory>& directory);
+  // Moves a child to a free name.
+  static void Move(const Child& child, const std::shared_ptr<Directory>& parent, std::string_view name);
+  // Swaps two children's names.
+  static void Exchange(const Child& a, const Child& b);
+
+  // The path of what is linked below the root; nothing for what isn't.
+  static std::optional<vcs::RepoPath> PathOf(const Directory& directory);
+  static std::optional<vcs::RepoPath> PathOf(const File& file);
+  // The same for what is gone: the path that it had last.
+  static vcs::RepoPath LastPathOf(const File& file);
+
+  // The kernel forgot so many lookups of the node; forgets what nobody needs any more.
+  void Forget(NodeId id, std::uint64_t lookups);
+  // Drops nodes and names that neither the kernel nor a working copy needs.
+  void Prune(NodeId id);
+  static void Prune(const std::shared_ptr<File>& file);
+  void Prune(const std::shared_ptr<Directory>& directory);
+
+  // Every known directory, parents before children; every working copy that is in the namespace.
+  std::vector<std::shared_ptr<Directory>> Directories() const;
+  std::vector<std::shared_ptr<WorkingCopy>> Copies() const;
+  std::size_t NodeCount() const { return nodes_.size(); }
+
+ private:
+  Node& AddNode();
+
+  std::unordered_map<NodeId, Node> nodes_;
+  NodeId next_node_ = kRootNode;
+  std::shared_ptr<Directory> root_;
+};
+
+}  // namespace concordfs::fs
