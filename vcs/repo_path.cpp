@@ -20,55 +20,91 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
   return true;
 }
 
-// The name without the code points that HFS+ ignores: U+200C-200F, U+202A-202E, U+206A-206F, U+FEFF.
-std::string WithoutHfsIgnored(std::string_view name) {
-  std::string kept;
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const auto byte = [&](std::size_t k) { return i + k < name.size() ? static_cast<std::uint8_t>(name[i + k]) : 0; };
-    const bool ignored = (byte(0) == 0xE2 && byte(1) == 0x80 &&
-                          ((byte(2) >= 0x8C && byte(2) <= 0x8F) || (byte(2) >= 0xAA && byte(2) <= 0xAE))) ||
-                         (byte(0) == 0xE2 && byte(1) == 0x81 && byte(2) >= 0xAA && byte(2) <= 0xAF) ||
-                         (byte(0) == 0xEF && byte(1) == 0xBB && byte(2) == 0xBF);
-    if (ignored) {
-      i += 2;
-    } else {
-      kept.push_back(name[i]);
-    }
+// Bytes of the UTF-8 sequence that starts at text[i], or 0 where none does: no overlong form, no surrogate, nothing
+// past U+10FFFF, and not U+FFFE or U+FFFF, which git takes for malformed, too.
+std::size_t Utf8SequenceSize(std::string_view text, std::size_t i) {
+  const auto byte = [&](std::size_t k) { return i + k < text.size() ? static_cast<std::uint8_t>(text[i + k]) : 0; };
+  const std::uint8_t lead = static_cast<std::uint8_t>(byte(0));
+  if (lead < 0x80) return 1;
+  const std::size_t size = lead >= 0xC2 && lead < 0xE0   ? 2
+                           : (lead & 0xF0) == 0xE0       ? 3
+                           : lead >= 0xF0 && lead < 0xF5 ? 4
+                                                         : 0;
+  if (size == 0) return 0;
+  for (std::size_t k = 1; k < size; ++k) {
+    if ((byte(k) & 0xC0) != 0x80) return 0;
   }
-  return kept;
+  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+  const bool no_character = (lead == 0xED && byte(1) >= 0xA0) || (lead == 0xF4 && byte(1) >= 0x90) ||
+                            (lead == 0xEF && byte(1) == 0xBF && byte(2) >= 0xBE);
+  return overlong || no_character ? 0 : size;
 }
 
-// The name that NTFS would open: up to a stream or a backslash, without trailing dots and spaces.
+// Does HFS+ ignore the code point of these three bytes? U+200C-200F, U+202A-202E, U+206A-206F, U+FEFF.
+bool IsIgnoredByHfs(std::string_view sequence) {
+  if (sequence == "\xEF\xBB\xBF") return true;
+  const auto last = static_cast<std::uint8_t>(sequence.back());
+  if (sequence.starts_with("\xE2\x80")) return (last >= 0x8C && last <= 0x8F) || (last >= 0xAA && last <= 0xAE);
+  return sequence.starts_with("\xE2\x81") && last >= 0xAA && last <= 0xAF;
+}
+
+// The name that HFS+ would open, as git judges it: without what HFS+ ignores, and up to the first malformed UTF-8.
+std::string AsHfsOpens(std::string_view name) {
+  std::string opened;
+  for (std::size_t i = 0; i < name.size();) {
+    const std::size_t size = Utf8SequenceSize(name, i);
+    if (size == 0) break;
+    const std::string_view sequence = name.substr(i, size);
+    if (size != 3 || !IsIgnoredByHfs(sequence)) opened.append(sequence);
+    i += size;
+  }
+  return opened;
+}
+
+// The name that NTFS would open: up to a stream, without trailing dots and spaces.
 std::string_view AsNtfsOpens(std::string_view name) {
-  name = name.substr(0, name.find_first_of("\\:"));
+  name = name.substr(0, name.find(':'));
   const std::size_t end = name.find_last_not_of(". ");
   return end == std::string_view::npos ? std::string_view() : name.substr(0, end + 1);
 }
 
-bool IsDotGit(std::string_view name) {
-  if (EqualsIgnoringCase(WithoutHfsIgnored(name), ".git")) return true;
-  while (true) {  // a backslash separates for Windows
-    const std::string_view opened = AsNtfsOpens(name);
-    if (EqualsIgnoringCase(opened, ".git") || EqualsIgnoringCase(opened, "git~1")) return true;
+// Whether `matches` is true of the name or of what follows one of its backslashes, which separate for Windows.
+template <class Predicate>
+bool MatchesBehindAnyBackslash(std::string_view name, Predicate matches) {
+  while (true) {
+    if (matches(name)) return true;
     const std::size_t backslash = name.find('\\');
     if (backslash == std::string_view::npos) return false;
     name.remove_prefix(backslash + 1);
   }
 }
 
-// Bytes of the valid UTF-8 sequence that starts at text[i], or 0.
-std::size_t Utf8SequenceSize(std::string_view text, std::size_t i) {
-  const auto lead = static_cast<std::uint8_t>(text[i]);
-  const std::size_t size = lead < 0x80                   ? 1
-                           : lead >= 0xC2 && lead < 0xE0 ? 2
-                           : (lead & 0xF0) == 0xE0       ? 3
-                           : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                         : 0;
-  if (size == 0 || i + size > text.size()) return 0;
-  for (std::size_t k = 1; k < size; ++k) {
-    if ((static_cast<std::uint8_t>(text[i + k]) & 0xC0) != 0x80) return 0;
-  }
-  return size;
+bool IsDotGit(std::string_view name) {
+  return EqualsIgnoringCase(AsHfsOpens(name), ".git") || MatchesBehindAnyBackslash(name, [](std::string_view rest) {
+           const std::string_view opened = AsNtfsOpens(rest.substr(0, rest.find('\\')));
+           return EqualsIgnoringCase(opened, ".git") || EqualsIgnoringCase(opened, "git~1");
+         });
+}
+
+// Is this one of the eight-character names that NTFS may give to ".gitmodules": "gitmod~1" to "gitmod~4", and, where
+// those are taken, a beginning of "gi7eba" with a tilde and a number?
+bool IsShortDotGitmodules(std::string_view name) {
+  if (name.size() != 8) return false;
+  const std::size_t tilde = name.find('~');
+  if (tilde == std::string_view::npos || tilde > 6 || name[tilde + 1] == '0') return false;
+  const std::string_view number = name.substr(tilde + 1);
+  if (number.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  const std::string_view stem = name.substr(0, tilde);
+  return EqualsIgnoringCase(stem, std::string_view("gi7eba").substr(0, tilde)) ||
+         (EqualsIgnoringCase(stem, "gitmod") && number <= "4");
+}
+
+bool IsDotGitmodules(std::string_view name) {
+  return EqualsIgnoringCase(AsHfsOpens(name), ".gitmodules") ||
+         MatchesBehindAnyBackslash(name, [](std::string_view rest) {
+           const std::string_view opened = AsNtfsOpens(rest);
+           return EqualsIgnoringCase(opened, ".gitmodules") || IsShortDotGitmodules(opened);
+         });
 }
 
 }  // namespace
@@ -85,9 +121,7 @@ Result<void> CheckName(std::string_view name) {
 }
 
 bool IsAllowedForSymlink(std::string_view name) {
-  const std::string_view opened = AsNtfsOpens(name);
-  return !EqualsIgnoringCase(WithoutHfsIgnored(name), ".gitmodules") && !EqualsIgnoringCase(opened, ".gitmodules") &&
-         !(opened.size() == 8 && EqualsIgnoringCase(opened.substr(0, 7), "gitmod~"));
+  return !IsDotGitmodules(name);
 }
 
 Result<RepoPath> RepoPath::Parse(std::string_view text) {

@@ -16,7 +16,8 @@ namespace concordfs::vcs {
 // Source: fsck.c's has_dot, has_dotdot and has_dotgit; path components of 255 bytes as in Linux's NAME_MAX.
 Result<void> CheckName(std::string_view name);
 
-// Whether a *symlink* may have this (valid) name: git refuses one that it would take for ".gitmodules".
+// Whether a *symlink* may have this (valid) name: git refuses one that HFS+ or NTFS would take for ".gitmodules".
+// Source: fsck.c's gitmodulesSymlink.
 bool IsAllowedForSymlink(std::string_view name);
 
 // Valid names joined by single slashes, or nothing at all: the root. An immutable value. Threads: any.
