@@ -1,5 +1,6 @@
 #include "vcs/commit.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace concordfs::vcs {
@@ -55,8 +56,7 @@ Result<Commit> Commit::Parse(std::string_view text) {
     } else if (key == "committer") {
       commit.committer = ParseSignature(value);
     }
-    if (end == std::string_view::npos) break;
-    text.remove_prefix(end + 1);
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
   if (!has_tree) return Error{Code::kCorrupt, "commit: no tree"};
   if (!text.empty()) commit.message = text.substr(1);

@@ -51,6 +51,10 @@ Result<Tree> Tree::Parse(std::string_view bytes) {
     tree.entries_.push_back(std::move(entry));
     bytes.remove_prefix(name_end + 1 + ObjectId::kSize);
   }
+  // A file `a` and a directory `a` may have `a.b` between them.
+  for (const TreeEntry& entry : tree.entries_) {
+    if (entry.IsDirectory() && tree.Find(entry.name) != &entry) return corrupt("a name twice");
+  }
   return tree;
 }
 
