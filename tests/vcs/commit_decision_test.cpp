@@ -1,0 +1,84 @@
+#include "vcs/commit_decision.h"
+
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+namespace concordfs::vcs {
+
+void PrintTo(Verdict verdict, std::ostream* out) {
+  static constexpr const char* kNames[] = {"publish", "same as head", "unchanged", "refuse"};
+  *out << kNames[static_cast<int>(verdict)];
+}
+
+namespace {
+
+MaybeVersion Numbered(std::uint8_t number, FileMode mode = FileMode::kRegular) {
+  ObjectId::Bytes bytes{};
+  bytes[0] = number;
+  return Version{ObjectId(bytes), mode};
+}
+
+const MaybeVersion kAbsent;
+const MaybeVersion kA = Numbered(1);
+const MaybeVersion kB = Numbered(2);
+const MaybeVersion kC = Numbered(3);
+const MaybeVersion kAExecutable = Numbered(1, FileMode::kExecutable);
+const MaybeVersion kALink = Numbered(1, FileMode::kSymlink);
+
+struct Case {
+  const char* name;
+  MaybeVersion base;
+  MaybeVersion head;
+  MaybeVersion wanted;
+  Verdict verdict;
+};
+
+class CommitDecision : public ::testing::TestWithParam<Case> {};
+
+TEST_P(CommitDecision, IsThatOfTheTable) {
+  const Case& one = GetParam();
+  EXPECT_EQ(Decide(one.base, one.head, one.wanted), one.verdict);
+}
+
+// R5, case by case.
+INSTANTIATE_TEST_SUITE_P(
+    , CommitDecision,
+    ::testing::Values(
+        Case{"PublishesOnTheBaseItRead", kA, kA, kB, Verdict::kPublish},
+        Case{"CreatesWhatIsAbsent", kAbsent, kAbsent, kA, Verdict::kPublish},
+        Case{"DeletesTheBaseItRead", kA, kA, kAbsent, Verdict::kPublish},
+        Case{"PublishesAChangeOfTheModeAlone", kA, kA, kAExecutable, Verdict::kPublish},
+        Case{"PublishesASymlinkInPlaceOfAFileOfTheSameBytes", kA, kA, kALink, Verdict::kPublish},
+        Case{"RefusesWhenHeadMovedOnOurPath", kA, kB, kC, Verdict::kRefuse},
+        Case{"RefusesWhenTheFileWasDeletedMeanwhile", kA, kAbsent, kB, Verdict::kRefuse},
+        Case{"RefusesACreationWhenTheFileWasCreatedMeanwhile", kAbsent, kA, kB, Verdict::kRefuse},
+        Case{"RefusesADeletionWhenHeadMovedOnOurPath", kA, kB, kAbsent, Verdict::kRefuse},
+        Case{"RefusesWhenOnlyTheModeMovedMeanwhile", kA, kAExecutable, kB, Verdict::kRefuse},
+        Case{"AcceptsWithoutACommitTheBytesThatAreAtHead", kA, kB, kB, Verdict::kSameAsHead},
+        Case{"AcceptsWithoutACommitTheCreationThatIsAtHead", kAbsent, kA, kA, Verdict::kSameAsHead},
+        Case{"AcceptsWithoutACommitTheDeletionThatIsAtHead", kA, kAbsent, kAbsent, Verdict::kSameAsHead},
+        Case{"AcceptsWithoutACommitWhatNobodyTouched", kA, kA, kA, Verdict::kSameAsHead},
+        Case{"AcceptsWithoutACommitWhatWasNeverThere", kAbsent, kAbsent, kAbsent, Verdict::kSameAsHead},
+        Case{"AcceptsWithoutACommitAnUntouchedBaseAlthoughHeadMoved", kA, kB, kA, Verdict::kUnchanged},
+        Case{"AcceptsWithoutACommitAnUntouchedBaseAlthoughTheFileIsGone", kA, kAbsent, kA, Verdict::kUnchanged},
+        Case{"AcceptsWithoutACommitAnUntouchedAbsenceAlthoughTheFileCame", kAbsent, kA, kAbsent, Verdict::kUnchanged}),
+    [](const auto& one) { return std::string(one.param.name); });
+
+// The rule behind the table, over all combinations: a version that is replaced was the writer's base.
+TEST(CommitDecisionRule, NeverReplacesAVersionThatTheWriterDidNotStandOn) {
+  const MaybeVersion versions[] = {kAbsent, kA, kB, kC, kAExecutable, kALink};
+  for (const MaybeVersion& base : versions) {
+    for (const MaybeVersion& head : versions) {
+      for (const MaybeVersion& wanted : versions) {
+        const Verdict verdict = Decide(base, head, wanted);
+        const std::string what = ToString(base) + " / " + ToString(head) + " / " + ToString(wanted);
+        EXPECT_EQ(verdict == Verdict::kPublish, base == head && wanted != head) << what;
+        EXPECT_EQ(verdict == Verdict::kRefuse, base != head && wanted != head && wanted != base) << what;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace concordfs::vcs
