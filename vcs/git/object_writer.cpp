@@ -72,6 +72,20 @@ void Freshen(const std::string& path) {
   static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0));
 }
 
+// Whether these very bytes can be read from a pack; that pack becomes young, too.
+bool IsInPack(Handles& handles, const ObjectId& id, ObjectKind kind, std::string_view bytes) {
+  const git_oid oid = ToGit(id);
+  if (git_odb_exists_ext(handles.packs.get(), &oid, GIT_ODB_LOOKUP_NO_REFRESH) != 1) return false;
+  OdbObjectHandle packed;
+  const int error = git_odb_read(Receive(packed), handles.packs.get(), &oid);  // checks the hash
+  if (error != 0) return false;
+  const std::string_view found(static_cast<const char*>(git_odb_object_data(packed.get())),
+                               git_odb_object_size(packed.get()));
+  if (git_odb_object_type(packed.get()) != ToGit(kind) || found != bytes) return false;
+  git_oid stored;  // writes nothing, as it finds the object
+  return git_odb_write(&stored, handles.packs.get(), bytes.data(), bytes.size(), ToGit(kind)) == 0;
+}
+
 Error GaveUp(const ObjectId& id, const Error& last) {
   return Error{Code::kIo, "object " + id.Hex() + ": can't be stored: " + last.message};
 }
@@ -99,18 +113,9 @@ Result<void> ObjectDatabase::Add(const ObjectId& id, ObjectKind kind, std::strin
 }
 
 Result<void> ObjectDatabase::WriteBytes(Handles& handles, const ObjectId& id, ObjectKind kind, std::string_view bytes) {
-  const git_oid oid = ToGit(id);
-  git_oid stored;
-  // An object that a pack has is not stored twice, provided that it can be read from there.
-  if (git_odb_exists_ext(handles.packs.get(), &oid, GIT_ODB_LOOKUP_NO_REFRESH) == 1) {
-    OdbObjectHandle packed;
-    if (git_odb_read(Receive(packed), handles.packs.get(), &oid) == 0 &&
-        git_odb_object_size(packed.get()) == bytes.size() &&
-        git_odb_write(&stored, handles.packs.get(), bytes.data(), bytes.size(), ToGit(kind)) == 0) {
-      return {};  // which made its pack young, as Freshen does
-    }
-  }
+  if (IsInPack(handles, id, kind, bytes)) return {};
   const bool new_folder = !Exists(Parent(LooseObjectPath(objects_dir_, id)));
+  git_oid stored;
   ClearLastError();
   const int error = git_odb_write(&stored, handles.loose.get(), bytes.data(), bytes.size(), ToGit(kind));
   if (error != 0) return WriteError(error, "write object " + id.Hex(), pool_.git_dir(), bytes.size());
