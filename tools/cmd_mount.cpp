@@ -84,7 +84,9 @@ void AddMountCommand(CLI::App& app, int& exit_status) {
   command->add_option("MOUNTPOINT", arguments->mountpoint, "An empty directory")->required();
   command->add_option("--branch", arguments->branch, "The branch; by default the one that the repository's HEAD names")
       ->type_name("B");
-  command->add_option("--agent", arguments->agent, "Take every caller for this agent")->type_name("NAME");
+  command->add_option("--agent", arguments->agent, "Take every caller for this agent")
+      ->type_name("NAME")
+      ->check([](const std::string& name) { return CheckAgentName(name) ? "" : "the name is empty"; });
   command->add_flag("--read-only", arguments->read_only, "Refuse all writes");
   command->add_flag("--allow-other", arguments->allow_other, "Let other users in, as permissions have it");
   command

@@ -12,15 +12,17 @@
 namespace concordfs::tools {
 namespace {
 
+// The error names the folder; what was asked for is the entry.
+Error NamingEntry(const Error& error, const std::filesystem::path& path) {
+  const std::size_t why = error.message.rfind(": ");
+  return MakeError(error.code, vcs::Quoted(path.native()),
+                   error.message.substr(why == std::string::npos ? 0 : why + 2));
+}
+
 Result<void> RefreshEntry(const std::filesystem::path& path) {
   const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
-  auto refreshed = WriteMountXattr(parent, kRefreshXattr, path.filename().native());
-  if (refreshed) return refreshed;
-  // The message names the folder; what was asked for is the entry.
-  const std::string& message = refreshed.error().message;
-  const std::size_t why = message.rfind(": ");
-  return MakeError(refreshed.code(), vcs::Quoted(path.native()),
-                   message.substr(why == std::string::npos ? 0 : why + 2));
+  const auto refreshed = WriteMountXattr(parent, kRefreshXattr, path.filename().native());
+  return refreshed ? refreshed : NamingEntry(refreshed.error(), path);
 }
 
 // Of a symbolic link both what it says and what it leads to: a write may mean either.

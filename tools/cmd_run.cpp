@@ -98,33 +98,35 @@ int RunRun(const RunOptions& options) {
   return RunAndWait(options.command).exit_status;  // in no mount nothing is refused
 }
 
-// The command is what the parser left over: everything from the first word on that is no option of ours. A "--" that
-// stands before it is ours; a later one is its own.
-std::vector<std::string> CommandOf(const CLI::App& command) {
+// Everything from the first word on that is no option of ours. A "--" before it is ours; a later one is its own.
+std::vector<std::string> CommandOf(const CLI::App& command, const std::vector<std::string>& behind) {
   std::vector<std::string> words = command.remaining();
-  if (!words.empty() && words.front() == "--") words.erase(words.begin());
+  words.insert(words.end(), words.empty() && !behind.empty() ? behind.begin() + 1 : behind.begin(), behind.end());
   return words;
 }
 
 }  // namespace
 
-void AddRunCommand(CLI::App& app, int& exit_status, const std::vector<std::string>& argv) {
+void AddRunCommand(CLI::App& app, int& exit_status, const std::vector<std::string>& argv,
+                   const std::vector<std::string>& behind) {
   const auto options = std::make_shared<RunOptions>();
   options->argv = argv;
   CLI::App* const command = app.add_subcommand(
       "run",
       "Run CMD as an agent. If a write of that agent was refused while it ran, run it again, up to N times; exit 75 if "
       "it still was refused, else with CMD's status");
-  command->footer("CMD and its arguments stand behind the options, after --.");
-  command->add_option("--agent", options->agent, "The agent; by default the one that the caller is")->type_name("NAME");
+  command->footer("In full: concordfs run [OPTIONS] -- CMD [ARGUMENTS]");
+  command->add_option("--agent", options->agent, "The agent; by default the one that the caller is")
+      ->type_name("NAME")
+      ->check([](const std::string& name) { return CheckAgentName(name) ? "" : "the name is empty"; });
   command->add_option("--retry", options->retries, "How often to run it again")
       ->type_name("N")
       ->check(CLI::Range(0, 1000000));
   command->add_option("--mount", options->mount, "Any path inside the mount; by default the current directory")
       ->type_name("PATH");
   command->prefix_command();
-  command->callback([options, command, &exit_status] {
-    options->command = CommandOf(*command);
+  command->callback([options, command, behind, &exit_status] {
+    options->command = CommandOf(*command, behind);
     exit_status = RunRun(*options);
   });
 }

@@ -34,6 +34,16 @@ int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
   return kExitUsage;
 }
 
+// Takes the words from "--" on out of the arguments of `run`: they are another program's, and the parser would look for
+// commands and options of ours in them.
+std::vector<std::string> TakeForeignWords(std::vector<std::string>& args) {
+  if (args.empty() || args.front() != "run") return {};
+  const auto dashes = std::find(args.begin(), args.end(), "--");
+  std::vector<std::string> words(dashes, args.end());
+  args.erase(dashes, args.end());
+  return words;
+}
+
 void AddVersionFlags(CLI::App& app) {
   app.set_version_flag("--version", kVersion, "Print the version and exit");
   for (CLI::App* command : app.get_subcommands({})) AddVersionFlags(*command);
@@ -46,6 +56,7 @@ int RunCommandLine(const std::vector<std::string>& argv) {
   std::vector<std::string> args;
   if (!argv.empty()) args.assign(argv.begin() + 1, argv.end());
   args = WithMountCommand(program, std::move(args));
+  const std::vector<std::string> foreign_words = TakeForeignWords(args);
 
   CLI::App app("A file system over a branch of a git repository, for several agents at once", "concordfs");
   app.require_subcommand(1);
@@ -53,7 +64,7 @@ int RunCommandLine(const std::vector<std::string>& argv) {
   AddInitCommand(app, exit_status);
   AddMountCommand(app, exit_status);
   AddUmountCommand(app, exit_status);
-  AddRunCommand(app, exit_status, argv);
+  AddRunCommand(app, exit_status, argv, foreign_words);
   AddStatusCommand(app, exit_status);
   AddRejectedCommand(app, exit_status);
   AddRefreshCommand(app, exit_status);

@@ -12,8 +12,11 @@ namespace concordfs::tools {
 void AddInitCommand(CLI::App& app, int& exit_status);
 void AddMountCommand(CLI::App& app, int& exit_status);
 void AddUmountCommand(CLI::App& app, int& exit_status);
-// `argv`: what this process was started with, to start it again under another name of an agent.
-void AddRunCommand(CLI::App& app, int& exit_status, const std::vector<std::string>& argv);
+// `argv`: what this process was started with, to start it again under another name of an agent. `behind`: the words
+// from
+// "--" on, which the parser must not see.
+void AddRunCommand(CLI::App& app, int& exit_status, const std::vector<std::string>& argv,
+                   const std::vector<std::string>& behind);
 void AddStatusCommand(CLI::App& app, int& exit_status);
 void AddRejectedCommand(CLI::App& app, int& exit_status);
 void AddRefreshCommand(CLI::App& app, int& exit_status);

@@ -78,9 +78,9 @@ fs::FilesystemOptions OptionsOf(const MountRequest& request, const vcs::git::Rep
   options.git_dir = repository.git_dir;
   options.ref = std::move(ref);
   options.fixed_agent = request.agent;
+  options.mountpoint = request.mountpoint.string();
   options.durability = DurabilityName(request.durability);
   options.read_only = request.read_only;
-  options.sync_on_publish = request.durability == vcs::git::Durability::kPower;
   options.max_file_size = request.max_file_size;
   options.uid = request.uid;
   options.gid = request.gid;

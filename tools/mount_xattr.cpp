@@ -32,6 +32,8 @@ Result<std::string> ReadMountXattr(const std::filesystem::path& path, const char
 }
 
 Result<void> WriteMountXattr(const std::filesystem::path& path, const char* name, const std::string& value) {
+  // Another file system would just keep the attribute, and the caller would believe that something was done.
+  if (const auto pid = ReadMountXattr(path, kPidXattr); !pid) return pid.error();
   if (setxattr(path.c_str(), name, value.data(), value.size(), 0) != 0) return XattrError(path, errno);
   return {};
 }
