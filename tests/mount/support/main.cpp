@@ -1,0 +1,32 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "tests/mount/support/mount.h"
+
+namespace concordfs::mounttest {
+namespace {
+
+constexpr unsigned kSecondsPerTest = 110;
+
+// A test that hangs on a mount comes back with an error when the mount's daemon is gone, and cleans up.
+class Watchdog : public ::testing::EmptyTestEventListener {
+  void OnTestStart(const ::testing::TestInfo&) override { alarm(kSecondsPerTest); }
+  void OnTestEnd(const ::testing::TestInfo&) override { alarm(0); }
+};
+
+}  // namespace
+}  // namespace concordfs::mounttest
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleMock(&argc, argv);
+  signal(SIGPIPE, SIG_IGN);
+  struct sigaction action {};
+  action.sa_handler = [](int) { concordfs::mounttest::AbortAllMounts(); };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &action, nullptr);
+  ::testing::UnitTest::GetInstance()->listeners().Append(new concordfs::mounttest::Watchdog);
+  return RUN_ALL_TESTS();
+}
