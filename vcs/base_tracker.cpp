@@ -48,9 +48,13 @@ void BaseTracker::Renamed(const std::string& agent, const RepoPath& from, const 
     for (auto& [path, knowledge] : below) {
       const RepoPath old_path = *RepoPath::Parse(path);
       const std::string new_path = old_path.AfterRename(from, to).text();
-      if (name != agent || !moved) {
-        paths.try_emplace(new_path, knowledge);
-        if (name == agent) paths.erase(path);
+      if (name != agent) {
+        paths.try_emplace(new_path, knowledge);  // whoever knew another file of that name stays stale there
+        continue;
+      }
+      if (!moved) {
+        paths.insert_or_assign(new_path, knowledge);
+        paths.erase(path);
         continue;
       }
       const auto follow = [&](Base& base, std::optional<Base>* at_target) {
