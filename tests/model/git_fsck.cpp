@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "tests/support/temp_dir.h"
 #include "vcs/object_id.h"
 
 namespace concordfs::testing {
@@ -13,29 +14,8 @@ namespace {
 
 constexpr char kEmptyBlobHex[] = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
-// A temporary directory, removed with all in it.
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "concordfs-fsck-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed in " + name);
-    path_ = name;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 // Runs `git --git-dir=FOLDER/git ARGUMENTS` in the shell, untouched by the user's configuration. Returns its status.
-int Git(const Folder& folder, const std::string& arguments) {
+int Git(const TempDir& folder, const std::string& arguments) {
   return std::system(("env -u GIT_DIR -u GIT_OBJECT_DIRECTORY GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null "
                       "git --git-dir='" +
                       folder.path().string() + "/git' " + arguments)
@@ -52,7 +32,7 @@ std::vector<std::string> Lines(const std::filesystem::path& file) {
 }  // namespace
 
 std::vector<bool> JudgedByGit(const std::vector<std::string>& trees) {
-  const Folder folder;
+  const TempDir folder;
   const std::string in = folder.path().string() + "/";
   std::ofstream names(folder.path() / "names");
   for (std::size_t i = 0; i < trees.size(); ++i) {
