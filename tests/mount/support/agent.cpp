@@ -8,7 +8,7 @@
 namespace concordfs::mounttest {
 namespace {
 
-constexpr char kMark[] = "--end-of-command--";
+constexpr char kMark[] = "=end-of-command=";
 
 constexpr char kInterpreter[] = R"(
 import errno, fcntl, mmap, os, sys

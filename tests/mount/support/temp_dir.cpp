@@ -29,7 +29,7 @@ std::vector<std::string> MountsBelow(const std::string& folder) {
 }  // namespace
 
 TempDir::TempDir() {
-  std::string name = "/tmp/concordfs-test-XXXXXX";
+  std::string name = "/tmp/concordfs-mount-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "mkdtemp: " << std::strerror(errno);
   path_ = name;
 }
