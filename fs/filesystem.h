@@ -20,16 +20,18 @@
 
 namespace concordfs::fs {
 
+class AgentSource;
 class KernelCache;
 
 struct FilesystemOptions {
   vcs::Store* store = nullptr;         // not owned; outlives the file system
   std::filesystem::path git_dir;       // where concordfs/ (working copies) is kept
   std::string ref;                     // full name of the branch: "refs/heads/main"
-  std::string fixed_agent;             // mount --agent; empty: by caller
+  AgentSource* agents = nullptr;      // who calls; not owned. Null: ProcAgentSource(fixed_agent)
+  std::string fixed_agent;            // mount --agent; empty: by caller
+  std::string mountpoint;             // for Status() only
   std::string durability = "process";  // for Status() only
   bool read_only = false;
-  bool sync_on_publish = false;     // --durability=power
   std::uint64_t max_file_size = 0;  // bytes; 0: no limit of our own
   uid_t uid = 0;                    // owner of everything
   gid_t gid = 0;

@@ -27,29 +27,41 @@ struct File;
 // One agent's private, uncommitted content of one file, from open-for-write to last close.
 struct WorkingCopy {
   WorkingCopy(std::string owner, std::shared_ptr<File> of, vcs::Base base, std::unique_ptr<WorkingFile> bytes)
-      : agent(std::move(owner)), file(std::move(of)), origin(base), content(std::move(bytes)) {}
+      : agent(std::move(owner)),
+        file(std::move(of)),
+        origin(base),
+        mode(base.version ? base.version->mode : vcs::FileMode::kRegular),
+        content(std::move(bytes)),
+        settled_mode(mode) {}
 
   const std::string agent;
   const std::shared_ptr<File> file;
   NodeId node = 0;   // 0: none of its own (a refused handle's copy)
   vcs::Base origin;  // the version that it was made of, or last published; all that it holds stands on this
-  vcs::FileMode mode = vcs::FileMode::kRegular;
+  vcs::FileMode mode;
   const std::unique_ptr<WorkingFile> content;
 
-  int handles = 0;
+  int handles = 0;              // open on it
+  int writers = 0;              // of these, opened for writing
   bool publishing = false;      // one publish at a time
   bool created = false;         // the name is to be published even if nothing is written
   bool written_whole = false;   // created or truncated to nothing since: its writer knows all of the content
   bool stale = false;           // somebody else's version won: it is out of the namespace, and can only be parked
   bool refused = false;         // a write was answered ESTALE: every close of it is, too
   bool discarded = false;       // its own agent removed the file: nothing is published any more
-  std::uint64_t settled_changes = 0;  // content->Changes() when it last was in history or parked
+  std::uint64_t settled_changes = 0;  // content->Changes() and mode when it last was in history or parked
+  vcs::FileMode settled_mode;
   std::optional<vcs::Parked> parked;  // what it was last parked as
   Identity last_writer;
   timespec mtime{};
 
   bool IsChanged() const {
-    return created || content->Changes() != settled_changes || (origin.version && origin.version->mode != mode);
+    return created || content->Changes() != settled_changes || mode != settled_mode;
+  }
+  void Settle(std::uint64_t changes, vcs::FileMode mode_then) {
+    created = false;
+    settled_changes = changes;
+    settled_mode = mode_then;
   }
 };
 

@@ -1,0 +1,164 @@
+// Making, starting, draining and ending a file system; housekeeping.
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+#include "fs/filesystem_impl.h"
+
+namespace concordfs::fs {
+namespace {
+
+constexpr std::chrono::seconds kSweepPeriod{2};
+
+}  // namespace
+
+timespec Now() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now;
+}
+
+mode_t ModeOf(vcs::FileMode mode) {
+  switch (mode) {
+    case vcs::FileMode::kExecutable: return S_IFREG | 0755;
+    case vcs::FileMode::kSymlink: return S_IFLNK | 0777;
+    case vcs::FileMode::kDirectory:
+    case vcs::FileMode::kSubmodule: return S_IFDIR | 0755;
+    case vcs::FileMode::kRegular: break;
+  }
+  return S_IFREG | 0644;
+}
+
+Result<std::unique_ptr<Filesystem>> Filesystem::Open(const FilesystemOptions& options) {
+  std::unique_ptr<WorkingArea> area;
+  if (!options.read_only) {
+    auto made = WorkingArea::Make(options.git_dir);
+    if (!made) return made.error();
+    area = *std::move(made);
+  }
+  auto filesystem = std::make_unique<FilesystemImpl>(options, std::move(area));
+  if (auto loaded = filesystem->LoadHead(); !loaded) return loaded.error();
+  return std::unique_ptr<Filesystem>(std::move(filesystem));
+}
+
+FilesystemImpl::FilesystemImpl(const FilesystemOptions& options, std::unique_ptr<WorkingArea> area)
+    : options_(options),
+      store_(*options.store),
+      own_agents_(options.agents != nullptr ? nullptr : std::make_unique<ProcAgentSource>(options.fixed_agent)),
+      agents_(options.agents != nullptr ? options.agents : own_agents_.get()),
+      area_(std::move(area)),
+      trees_(store_),
+      contents_(store_, area_ ? area_->folder() : std::filesystem::temp_directory_path()),
+      parking_(store_, trees_),
+      committer_(store_, trees_, vcs::CommitterOptions{.ref = options.ref, .now_s = {}}),
+      names_(Now()) {}
+
+FilesystemImpl::~FilesystemImpl() { Stop(); }
+
+Result<void> FilesystemImpl::LoadHead() {
+  const auto head = committer_.ReadBranch();
+  if (!head) return head.error();
+  if (const auto root = trees_.Load(head->root); !root) return root.error();
+  const MutexLock lock(mutex_);
+  head_ = *head;
+  names_.root()->mtime = timespec{static_cast<time_t>(head->time_s), 0};
+  return {};
+}
+
+void FilesystemImpl::Start(KernelCache* cache) {
+  cache_ = cache;
+  vcs::Head head;
+  {
+    const MutexLock lock(mutex_);
+    head = head_;
+  }
+  committer_.Start(head, this);
+  sweeper_ = std::thread([this] { RunSweeper(); });
+}
+
+void FilesystemImpl::Stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_sweeper_.NotifyAll();
+  }
+  if (sweeper_.joinable()) sweeper_.join();
+  committer_.Stop();
+}
+
+DrainReport FilesystemImpl::Drain() {
+  std::set<std::shared_ptr<WorkingCopy>> copies;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& copy : names_.Copies()) copies.insert(copy);
+    for (const auto& [id, handle] : handles_) {
+      if (handle->copy) copies.insert(handle->copy);
+      if (handle->refused) copies.insert(handle->refused);
+    }
+    copies.insert(orphans_.begin(), orphans_.end());
+    std::erase_if(copies, [](const auto& copy) { return !copy->IsChanged() || copy->discarded; });
+  }
+  DrainReport report;
+  for (const auto& copy : copies) {
+    Identity who;
+    {
+      const MutexLock lock(mutex_);
+      who = copy->last_writer;
+    }
+    const auto published = Publish(copy, who);
+    if (published) {
+      ++report.published;
+      continue;
+    }
+    const MutexLock lock(mutex_);
+    ++(published.code() == Code::kStale ? report.parked : report.kept);
+    if (published.code() != Code::kStale) spdlog::error("drain: {}", published.error().message);
+  }
+  const MutexLock lock(mutex_);
+  last_drain_ = report;
+  return report;
+}
+
+void FilesystemImpl::RunSweeper() {
+  while (true) {
+    {
+      const MutexLock lock(mutex_);
+      if (!stopping_) wake_sweeper_.WaitFor(mutex_, kSweepPeriod);
+      if (stopping_) return;
+    }
+    Sweep();
+  }
+}
+
+void FilesystemImpl::Sweep() {
+  std::set<vcs::ProcessKey> processes;
+  std::vector<std::shared_ptr<WorkingCopy>> orphans;
+  {
+    const MutexLock lock(mutex_);
+    redirects_.DropExpired();
+    processes = tracker_.Processes();
+    orphans.swap(orphans_);
+    for (const auto& copy : names_.Copies()) {
+      // Made for an open that never came: its caller was killed between the two.
+      if (copy->handles == 0 && !copy->IsChanged() && copy->file->publishing == 0) {
+        const Node* node = names_.Find(copy->node);
+        if (node != nullptr && node->lookups > 0) continue;
+        copy->file->copies.erase(copy->agent);
+        names_.Prune(copy->node);
+      }
+    }
+  }
+  std::erase_if(processes, [&](const vcs::ProcessKey& process) { return !agents_->IsGone(process); });  // reads /proc
+  for (const auto& copy : orphans) {
+    if (auto parked = Park(copy, "its file was changed by another agent"); !parked) {
+      spdlog::error("park: {}: {}", copy->agent, parked.error().message);
+      const MutexLock lock(mutex_);
+      orphans_.push_back(copy);
+    }
+  }
+  if (processes.empty()) return;
+  const MutexLock lock(mutex_);
+  tracker_.DropProcesses([&](const vcs::ProcessKey& process) { return processes.contains(process); });
+}
+
+}  // namespace concordfs::fs

@@ -1,0 +1,183 @@
+// Attributes and extended attributes.
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "fs/filesystem_impl.h"
+
+namespace concordfs::fs {
+namespace {
+
+constexpr std::string_view kPrefix = "user.concordfs.";
+
+timespec Resolved(const timespec& time) { return time.tv_nsec == UTIME_NOW ? Now() : time; }
+
+}  // namespace
+
+Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
+  const MutexLock lock(mutex_);
+  const Node* node = names_.Find(id);
+  if (node == nullptr) return Error{Code::kNotFound, "getattr: unknown node"};
+  return AttrOf(*node);
+}
+
+Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
+                                     std::optional<HandleId> handle) {
+  if (auto writable = CheckWritable(); !writable) return writable.error();
+  if ((change.uid && *change.uid != options_.uid) || (change.gid && *change.gid != options_.gid)) {
+    return Error{Code::kPermission, "chown: git holds no owners"};
+  }
+  bool changes_path = false;
+  bool is_copy = false;
+  {
+    const MutexLock lock(mutex_);
+    const Node* node = names_.Find(id);
+    if (node == nullptr) return Error{Code::kNotFound, "setattr: unknown node"};
+    is_copy = node->copy != nullptr;
+    const bool is_file = node->file != nullptr && !S_ISLNK(node->mode);
+    const mode_t now = is_copy ? ModeOf(node->copy->mode) : node->mode;
+    const bool new_mode = is_file && change.mode && ((*change.mode ^ now) & 0100) != 0;
+    changes_path = new_mode || (is_file && change.size && !handle);
+  }
+  if (change.size && handle) {
+    auto truncated = ChangeThrough(*handle, [&](WorkingFile& file, const Description& description) {
+      return file.Truncate(description, *change.size);
+    });
+    if (!truncated) return truncated.error();
+  }
+  if (changes_path) {
+    AttrChange path_change = change;
+    if (handle) path_change.size.reset();
+    if (auto changed = ChangePath(agents_->Identify(caller), id, path_change); !changed) return changed.error();
+  }
+  const MutexLock lock(mutex_);
+  Node* node = names_.Find(id);
+  if (node == nullptr) return Error{Code::kNotFound, "setattr: unknown node"};
+  if (change.atime) node->atime = Resolved(*change.atime);
+  if (change.mtime) {
+    const timespec time = Resolved(*change.mtime);
+    node->mtime = time;
+    if (node->copy) node->copy->mtime = time;
+    if (node->directory) node->directory->mtime = time;
+    if (node->file && node->file->current == id) node->file->head_time = time;
+  }
+  return AttrOf(*node);
+}
+
+Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const AttrChange& change) {
+  if (auto learned = LearnSize(id); !learned) return learned;
+  std::shared_ptr<WorkingCopy> copy;
+  Description description;
+  bool publish = false;
+  {
+    const MutexLock lock(mutex_);
+    const Node* node = names_.Find(id);
+    if (node == nullptr || !node->file) return Error{Code::kNotFound, "setattr: unknown node"};
+    const std::shared_ptr<File> file = node->file;
+    copy = node->copy && (node->copy->handles > 0) ? node->copy : file->CopyOf(who.agent);
+    if (!copy && !file->linked) return {};  // nobody can see it any more
+    if (!copy || !copy->discarded) {
+      const vcs::RepoPath path = Namespace::LastPathOf(*file);
+      const vcs::MaybeVersion stands_on = copy ? copy->origin.version : file->head;
+      if ((copy && copy->stale) || BaseFor(who, path, stands_on).version != stands_on) {
+        return RefuseLocked(who.agent, "change of " + vcs::Quoted(path.text()));
+      }
+    }
+    if (!copy) copy = MakeCopy(file, who);
+    publish = copy->handles == 0;  // else it goes with what the open handles publish
+    ++copy->handles;
+    copy->last_writer = who;
+    copy->mtime = Now();
+    if (change.mode) copy->mode = (*change.mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
+    if (change.size && *change.size == 0) copy->written_whole = true;
+    description = DescribeLocked(*copy);
+  }
+  Result<void> done;
+  if (change.size) done = copy->content->Truncate(description, *change.size);
+  if (done && publish) done = Publish(copy, who);
+  const MutexLock lock(mutex_);
+  LetGo(copy);
+  return done;
+}
+
+Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, std::string_view name) {
+  if (!name.starts_with(kPrefix)) return Error{Code::kNoAttribute, "no such attribute"};
+  name.remove_prefix(kPrefix.size());
+  if (name == "status") return Status();
+  const Identity who = agents_->Identify(caller);
+  const MutexLock lock(mutex_);
+  const Node* node = names_.Find(id);
+  if (node == nullptr) return Error{Code::kNotFound, "getxattr: unknown node"};
+  if (name == "repository") return options_.git_dir.string();
+  if (name == "branch") return options_.ref;
+  if (name == "mountpoint") return options_.mountpoint;
+  if (name == "pid") return std::to_string(getpid());
+  if (name == "agent") return who.agent;
+  if (name == "refusals") {
+    const auto found = refusals_.find(who.agent);
+    return std::to_string(found == refusals_.end() ? 0 : found->second);
+  }
+  if (name == "drain") {
+    return nlohmann::json({{"published", last_drain_.published}, {"parked", last_drain_.parked}, {"kept", last_drain_.kept}}).dump();
+  }
+  if (!node->file) return Error{Code::kNoAttribute, "no such attribute"};
+  const auto own = node->file->CopyOf(who.agent);
+  if (name == "version") return vcs::ToString(node->copy ? node->copy->origin.version : node->version.version);
+  const auto known = own ? std::optional(own->origin)
+                         : tracker_.Find(who.agent, who.process, Namespace::LastPathOf(*node->file));
+  if (name == "base") return known ? vcs::ToString(known->version) : "none";
+  if (name == "stale") return std::string(known && known->version != node->file->head ? "yes" : "no");
+  return Error{Code::kNoAttribute, "no such attribute"};
+}
+
+Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value) {
+  if (!name.starts_with(kPrefix)) return Error{Code::kNotSupported, "only user.concordfs.* attributes can be set"};
+  name.remove_prefix(kPrefix.size());
+  if (name == "drain") {
+    if (caller.uid != 0 && caller.uid != getuid()) return Error{Code::kAccess, "drain: only for who mounted, or root"};
+    Drain();
+    return {};
+  }
+  const Identity who = agents_->Identify(caller);
+  if (name == "refresh") {
+    while (true) {
+      const auto learned = Learn(id, value);
+      if (!learned) return learned.error();
+      const MutexLock lock(mutex_);
+      const auto bound = Bind(id, value, *learned);
+      if (!bound) return bound.error();
+      if (!*bound) continue;
+      const auto file = (*bound)->AsFile();
+      if ((*bound)->child && !file) return Error{Code::kIsDirectory, "refresh: a directory has no version"};
+      tracker_.Adopt(who.agent, (*bound)->path, vcs::Base{file ? file->head : std::nullopt, head_.commit});
+      return {};
+    }
+  }
+  if (name != "base") return Error{Code::kNotSupported, "this attribute can't be set"};
+  const auto version = vcs::ParseVersion(value);
+  if (!version) return Error{Code::kInvalidArgument, "base: '" + std::string(value) + "': neither 'absent' nor '<mode> <blob>'"};
+  const MutexLock lock(mutex_);
+  const Node* node = names_.Find(id);
+  if (node == nullptr) return Error{Code::kNotFound, "setxattr: unknown node"};
+  if (!node->file) return Error{Code::kIsDirectory, "a directory has no base"};
+  tracker_.Adopt(who.agent, Namespace::LastPathOf(*node->file), vcs::Base{*version, head_.commit});
+  return {};
+}
+
+std::vector<std::string> FilesystemImpl::ListXattr(NodeId id) {
+  const MutexLock lock(mutex_);
+  const Node* node = names_.Find(id);
+  if (node == nullptr || !node->file) return {};
+  return {"user.concordfs.version", "user.concordfs.base", "user.concordfs.stale", "user.concordfs.agent"};
+}
+
+Result<struct statvfs> FilesystemImpl::StatFs() {
+  struct statvfs result {};
+  if (statvfs(options_.git_dir.c_str(), &result) != 0) return SystemError(options_.git_dir.string(), errno);
+  result.f_namemax = 255;
+  return result;
+}
+
+}  // namespace concordfs::fs

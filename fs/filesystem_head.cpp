@@ -1,0 +1,248 @@
+// Following the branch: what the committer decided, and what others did to it (R11).
+#include <spdlog/spdlog.h>
+
+#include <set>
+
+#include "fs/filesystem_impl.h"
+
+namespace concordfs::fs {
+
+using Kind = vcs::Outcome::Kind;
+
+void FilesystemImpl::OnHeadMoved(const vcs::HeadMove& move) {
+  if (move.outside) {
+    FollowOutside(move);
+    return;
+  }
+  const MutexLock lock(mutex_);
+  head_ = move.after;
+  for (const vcs::Decided& decided : move.decided) {
+    const vcs::RequestContext* context = decided.request.context.get();
+    if (const auto* copy = dynamic_cast<const CopyContext*>(context)) ApplyCopy(decided.outcome, decided.request, *copy);
+    if (const auto* name = dynamic_cast<const NameContext*>(context)) ApplyName(decided.outcome, decided.request, *name);
+    if (const auto* rename = dynamic_cast<const RenameContext*>(context)) ApplyRename(decided.outcome, decided.request, *rename);
+  }
+}
+
+void FilesystemImpl::OnBranchUnreadable(const Error& error) {
+  spdlog::error("{}: {}; serving the last good commit, publishing nothing", options_.ref, error.message);
+}
+
+void FilesystemImpl::Expire(const Directory& parent, const std::string& name) {
+  cache_->ExpireEntry(parent.node, name);
+}
+
+void FilesystemImpl::Keep(std::shared_ptr<Directory> directory) {
+  for (; directory; directory = directory->parent) directory->kept = true;
+}
+
+void FilesystemImpl::MarkStale(const std::shared_ptr<WorkingCopy>& copy) {
+  if (copy->stale) return;
+  copy->stale = true;
+  if (copy->file->CopyOf(copy->agent) == copy) copy->file->copies.erase(copy->agent);
+  if (copy->handles > 0) return;
+  if (copy->IsChanged()) {
+    orphans_.push_back(copy);
+  } else {
+    names_.Prune(copy->node);
+  }
+}
+
+void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::MaybeVersion& now,
+                             std::optional<std::uint64_t> size, timespec time, const std::string& agent) {
+  file->reserved = false;
+  if (file->head == now) return;
+  file->head = now;
+  file->head_size = size;
+  file->head_time = time;
+  file->current = 0;  // the old version's node lives on for who has it open
+  const auto copies = file->copies;
+  for (const auto& [name, copy] : copies) {
+    if (name != agent && copy->origin.version != now) MarkStale(copy);
+  }
+  if (file->linked) Expire(*file->parent, file->name);
+}
+
+void FilesystemImpl::RemoveName(const std::shared_ptr<File>& file, const std::string& agent) {
+  const auto copies = file->copies;
+  file->copies.clear();
+  for (const auto& [name, copy] : copies) {
+    if (name == agent) {
+      copy->discarded = true;
+    } else {
+      MarkStale(copy);
+    }
+  }
+  file->head.reset();
+  file->reserved = false;
+  file->current = 0;
+  if (!file->linked) return;
+  if (agent.empty()) {
+    Expire(*file->parent, file->name);
+  } else {
+    Keep(file->parent);  // POSIX: removing the last entry doesn't remove the directory
+    file->parent->mtime = Now();
+  }
+  Namespace::Unlink(file);
+}
+
+void FilesystemImpl::ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitRequest& request,
+                               const CopyContext& context) {
+  const auto& copy = context.copy;
+  if (outcome.kind == Kind::kFailed) return;
+  if (outcome.kind == Kind::kRefused) {
+    MarkStale(copy);
+    return;
+  }
+  const auto& change = std::get<vcs::PublishChange>(request.action);
+  if (outcome.now != change.content) {  // unchanged on a base that isn't head any more: there is nothing to publish
+    copy->Settle(context.changes, context.mode);
+    return;
+  }
+  const vcs::Base now{outcome.now, outcome.commit};
+  const bool knew = copy->written_whole || tracker_.Find(copy->agent, context.who.process, outcome.path);
+  tracker_.Published(copy->agent, context.who.process, outcome.path, copy->origin.version, now,
+                     knew ? vcs::BaseTracker::Writer::kKnewContent : vcs::BaseTracker::Writer::kWroteBlindly);
+  copy->origin = now;
+  copy->Settle(context.changes, context.mode);
+  SetHead(copy->file, outcome.now, context.size, copy->mtime, copy->agent);
+}
+
+void FilesystemImpl::ApplyName(const vcs::Outcome& outcome, const vcs::CommitRequest& request,
+                               const NameContext& context) {
+  if (outcome.kind == Kind::kFailed || outcome.kind == Kind::kRefused) return;
+  const auto& change = std::get<vcs::PublishChange>(request.action);
+  tracker_.Published(context.who.agent, context.who.process, outcome.path, outcome.replaced,
+                     vcs::Base{outcome.now, outcome.commit}, vcs::BaseTracker::Writer::kKnewContent);
+  if (change.content) {
+    SetHead(context.file, outcome.now, context.size, Now(), context.who.agent);
+  } else if (!outcome.now) {
+    RemoveName(context.file, context.who.agent);
+  }
+}
+
+void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitRequest& request,
+                                 const RenameContext& context) {
+  if (outcome.kind == Kind::kFailed || outcome.kind == Kind::kRefused) return;
+  const auto& rename = std::get<vcs::PublishRename>(request.action);
+  const std::string& agent = context.who.agent;
+  using Writer = vcs::BaseTracker::Writer;
+  const auto* from = std::get_if<std::shared_ptr<File>>(&context.from);
+  const auto* to = context.to ? std::get_if<std::shared_ptr<File>>(&*context.to) : nullptr;
+  const vcs::Base now{outcome.now, outcome.commit};
+
+  if (rename.exchange) {
+    Namespace::Exchange(context.from, *context.to);
+    for (const auto& [file, path, before, after] :
+         {std::tuple(from, rename.to, outcome.replaced, outcome.moved),
+          std::tuple(to, rename.from, outcome.moved, outcome.replaced)}) {
+      if (file != nullptr) tracker_.Published(agent, context.who.process, path, before, {after, outcome.commit}, Writer::kWroteBlindly);
+    }
+    return;
+  }
+  const std::shared_ptr<Directory> old_parent =
+      std::visit([](const auto& what) { return what->parent; }, context.from);
+  if (to != nullptr) {
+    RemoveName(*to, agent);
+  } else if (context.to) {
+    Namespace::Unlink(std::get<std::shared_ptr<Directory>>(*context.to));
+  }
+  Namespace::Move(context.from, context.new_parent, context.new_name);
+  Keep(old_parent);
+  old_parent->mtime = context.new_parent->mtime = Now();
+  committer_.FollowRename(rename.from, rename.to);
+
+  const bool wrote_whole = context.published != nullptr;
+  if (from != nullptr && outcome.kind == Kind::kPublished) {
+    tracker_.Published(agent, context.who.process, rename.to, outcome.replaced, now,
+                       wrote_whole ? Writer::kKnewContent : Writer::kWroteBlindly);
+  }
+  if (from == nullptr || !wrote_whole) tracker_.Renamed(agent, rename.from, rename.to, outcome.moved, outcome.commit);
+  if (wrote_whole) {
+    context.published->origin = now;
+    context.published->Settle(context.changes, rename.unpublished->mode);
+  }
+  if (from != nullptr && outcome.kind == Kind::kPublished) {
+    if (wrote_whole) SetHead(*from, outcome.now, context.size, Now(), agent);
+    // A version that moved is the same version: its node, and the working copies on it, go with it.
+  }
+}
+
+// Others moved the branch. Which names of ours changed is found out without the lock, because that reads trees; then all
+// of it takes effect at once. Renames wait for this thread, so the paths stay what they are meanwhile.
+void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
+  std::map<std::shared_ptr<Directory>, std::shared_ptr<const vcs::Tree>> changed;  // null: no such directory any more
+  std::set<std::shared_ptr<Directory>> seen;
+  while (true) {
+    std::vector<std::pair<std::shared_ptr<Directory>, vcs::RepoPath>> unseen;
+    {
+      const MutexLock lock(mutex_);
+      for (const auto& directory : names_.Directories()) {
+        if (seen.contains(directory)) continue;
+        if (const auto path = Namespace::PathOf(*directory)) unseen.emplace_back(directory, *path);
+      }
+      if (unseen.empty()) {
+        head_ = move.after;
+        for (const auto& directory : names_.Directories()) {  // parents first
+          const auto found = changed.find(directory);
+          if (found != changed.end() && directory->linked) ReconcileDirectory(directory, found->second.get());
+        }
+        return;
+      }
+    }
+    for (const auto& [directory, path] : unseen) {
+      seen.insert(directory);
+      const auto before = trees_.Find(move.before.root, path);
+      const auto after = trees_.Find(move.after.root, path);
+      if (before && after && *before && *after && (*before)->id == (*after)->id && (*before)->mode == (*after)->mode) continue;
+      if (!after) spdlog::error("{}: {}", vcs::Quoted(path.text()), after.error().message);
+      std::shared_ptr<const vcs::Tree> tree;
+      if (after && *after && (*after)->IsDirectory()) {
+        const auto loaded = trees_.Load((*after)->id);
+        if (loaded) tree = *loaded;
+        if (!loaded) spdlog::error("{}: {}", vcs::Quoted(path.text()), loaded.error().message);
+      } else if (after && *after && (*after)->IsSubmodule()) {
+        tree = std::make_shared<const vcs::Tree>();
+      }
+      changed.emplace(directory, std::move(tree));
+    }
+  }
+}
+
+void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& directory, const vcs::Tree* tree) {
+  static const vcs::Tree kEmpty;
+  const bool gone = tree == nullptr;
+  if (gone) tree = &kEmpty;
+  directory->mtime = timespec{static_cast<time_t>(head_.time_s), 0};
+  cache_->ExpireAttributes(directory->node);
+  const auto children = directory->children;
+  bool holds_uncommitted = false;
+  for (const auto& [name, child] : children) {
+    const vcs::TreeEntry* entry = tree->Find(name);
+    const bool is_directory = entry != nullptr && (entry->IsDirectory() || entry->IsSubmodule());
+    if (const auto* file = std::get_if<std::shared_ptr<File>>(&child)) {
+      const vcs::MaybeVersion now = entry == nullptr || is_directory ? vcs::MaybeVersion() : entry->AsVersion();
+      if (now) {
+        SetHead(*file, now, std::nullopt, timespec{static_cast<time_t>(head_.time_s), 0}, "");
+      } else if ((*file)->head || is_directory) {
+        RemoveName(*file, "");
+      } else {
+        holds_uncommitted = true;  // reserved: it is nobody else's business yet
+      }
+      continue;
+    }
+    const auto& below = std::get<std::shared_ptr<Directory>>(child);
+    if (is_directory) continue;  // its own turn comes
+    if (entry != nullptr) below->kept = false;  // a file has its name now
+    holds_uncommitted = holds_uncommitted || below->kept;
+    if (below->kept) continue;
+    // Names below are found to be gone in its own turn, if anybody asks by then.
+    ReconcileDirectory(below, nullptr);
+    if (!below->linked || below->kept) continue;
+    Namespace::Unlink(below);
+    Expire(*directory, name);
+  }
+  if (gone && holds_uncommitted) Keep(directory);
+}
+
+}  // namespace concordfs::fs

@@ -1,0 +1,258 @@
+// The state behind Filesystem, private to fs/filesystem_*.cpp.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "fs/agent.h"
+#include "fs/content.h"
+#include "fs/filesystem.h"
+#include "fs/kernel_cache.h"
+#include "fs/namespace.h"
+#include "fs/redirects.h"
+#include "fs/working_area.h"
+#include "vcs/base_tracker.h"
+#include "vcs/committer.h"
+#include "vcs/mutex.h"
+#include "vcs/parking.h"
+#include "vcs/tree_reader.h"
+
+namespace concordfs::fs {
+
+// Seconds that the kernel may keep what can't change without our telling it.
+constexpr double kLongTimeout_s = 3600;
+
+// An open file. `node`, `who`, `writable`, `append`, `content` and `copy` don't change; the rest is guarded by the
+// file system's mutex.
+struct Handle {
+  NodeId node = 0;
+  Identity who;
+  bool writable = false;
+  bool append = false;
+  std::shared_ptr<const Content> content;  // a version's bytes; null for an empty one
+  std::shared_ptr<WorkingCopy> copy;       // or this
+  bool read = false;                       // something was read through it: it knows what the copy stands on
+  bool wrote = false;                      // something was written through it since it was opened or published
+  std::shared_ptr<WorkingCopy> refused;    // what was written through it on a base that the copy doesn't have
+};
+
+struct DirectoryHandle {
+  std::shared_ptr<Directory> directory;
+  std::vector<DirEntry> entries;  // as they were at the first read
+};
+
+// What a commit request was for, found again when it is decided.
+struct CopyContext : vcs::RequestContext {
+  std::shared_ptr<WorkingCopy> copy;
+  std::uint64_t changes = 0;  // WorkingFile::Changes() of what is published
+  vcs::FileMode mode = vcs::FileMode::kRegular;
+  std::uint64_t size = 0;  // bytes of it
+  Identity who;
+};
+struct NameContext : vcs::RequestContext {
+  std::shared_ptr<File> file;
+  std::uint64_t size = 0;
+  Identity who;
+};
+struct RenameContext : vcs::RequestContext {
+  Child from;
+  std::optional<Child> to;
+  std::shared_ptr<Directory> new_parent;
+  std::string new_name;
+  Identity who;
+  std::shared_ptr<WorkingCopy> published;  // whose content the rename publishes
+  std::uint64_t changes = 0;
+  std::uint64_t size = 0;
+};
+
+class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
+ public:
+  FilesystemImpl(const FilesystemOptions& options, std::unique_ptr<WorkingArea> area);
+  ~FilesystemImpl() override;
+  Result<void> LoadHead();
+
+  void Start(KernelCache* cache) override;
+  DrainReport Drain() override;
+  void Stop() override;
+  std::string Status() override;
+
+  Result<Entry> Lookup(const Caller& caller, NodeId parent, std::string_view name) override;
+  void Forget(NodeId node, std::uint64_t lookups) override;
+  Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name) override;
+  Result<void> RemoveDirectory(const Caller& caller, NodeId parent, std::string_view name) override;
+  Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) override;
+  Result<Entry> MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
+                            std::string_view target) override;
+  Result<std::string> ReadSymlink(NodeId node) override;
+  Result<void> Unlink(const Caller& caller, NodeId parent, std::string_view name) override;
+  Result<void> Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
+                      std::string_view new_name, unsigned flags) override;
+
+  Result<Attr> GetAttr(NodeId node) override;
+  Result<Attr> SetAttr(const Caller& caller, NodeId node, const AttrChange& change,
+                       std::optional<HandleId> handle) override;
+  Result<std::string> GetXattr(const Caller& caller, NodeId node, std::string_view name) override;
+  Result<void> SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value) override;
+  std::vector<std::string> ListXattr(NodeId node) override;
+  Result<struct statvfs> StatFs() override;
+
+  Result<Opened> Open(const Caller& caller, NodeId node, int flags) override;
+  Result<Created> Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode, int flags) override;
+  Result<std::size_t> Read(HandleId handle, std::uint64_t offset, std::span<char> out) override;
+  Result<void> Write(HandleId handle, std::uint64_t offset, std::string_view data) override;
+  Result<void> Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) override;
+  Result<void> Flush(HandleId handle, pid_t tid) override;
+  Result<void> Sync(HandleId handle) override;
+  void Release(HandleId handle) override;
+
+  Result<HandleId> OpenDirectory(NodeId node) override;
+  Result<std::vector<DirEntry>> ReadDirectory(HandleId handle, std::uint64_t cookie, std::size_t limit) override;
+  void ReleaseDirectory(HandleId handle) override;
+
+ private:
+  using Change = std::function<Result<void>(WorkingFile&, const Description&)>;
+
+  // Names (filesystem_names.cpp). A name is learned without the lock, because that may read trees, and bound under it.
+  struct Learned {
+    bool known = false;  // the namespace has it already, with all that an answer needs
+    vcs::Head head;
+    std::optional<vcs::TreeEntry> entry;
+    std::optional<std::uint64_t> size;
+  };
+  struct Bound {
+    std::shared_ptr<Directory> parent;
+    vcs::RepoPath path;
+    std::optional<Child> child;
+    std::shared_ptr<File> AsFile() const;           // null if it is none
+    std::shared_ptr<Directory> AsDirectory() const;
+  };
+  Result<Learned> Learn(NodeId parent, std::string_view name) EXCLUDES(mutex_);
+  // Nothing if what was learned is out of date: learn again.
+  Result<std::optional<Bound>> Bind(NodeId parent, std::string_view name, const Learned& learned) REQUIRES(mutex_);
+  std::shared_ptr<File> AddFileLocked(const std::shared_ptr<Directory>& parent, std::string_view name,
+                                      const vcs::MaybeVersion& head, std::optional<std::uint64_t> size)
+      REQUIRES(mutex_);
+  // A name for new content that nobody has yet; free again if the content can't be published.
+  Result<Entry> MakeWithContent(const Caller& caller, NodeId parent, std::string_view name, vcs::FileMode mode,
+                                std::string_view content);
+  Result<void> CheckWritable() const;
+  Entry EntryOf(Node& node) REQUIRES(mutex_);
+  Entry EntryOf(const std::shared_ptr<Directory>& directory) REQUIRES(mutex_);
+  Attr AttrOf(const Node& node) REQUIRES(mutex_);
+  Attr AttrOf(const Directory& directory) REQUIRES(mutex_);
+  // The node of the file's newest version; made if there is none. The size must be known.
+  Node& CurrentNode(const std::shared_ptr<File>& file) REQUIRES(mutex_);
+
+  // Bases.
+  // What a write by this caller stands on (R2), for a path at `now` that it has no working copy of.
+  vcs::Base BaseFor(const Identity& who, const vcs::RepoPath& path, const vcs::MaybeVersion& now) REQUIRES(mutex_);
+  // Counts the refusal for the agent. The answer to a stale writer, everywhere.
+  Error Refuse(const std::string& agent, const std::string& what) EXCLUDES(mutex_);
+  Error RefuseLocked(const std::string& agent, const std::string& what) REQUIRES(mutex_);
+
+  // Working copies (filesystem_files.cpp, filesystem_publish.cpp).
+  std::shared_ptr<WorkingCopy> MakeCopy(const std::shared_ptr<File>& file, const Identity& who) REQUIRES(mutex_);
+  Description DescribeLocked(const WorkingCopy& copy) REQUIRES(mutex_);
+  HandleId AddHandle(const std::shared_ptr<Handle>& handle) REQUIRES(mutex_);
+  std::shared_ptr<Handle> FindHandle(HandleId id) EXCLUDES(mutex_);
+  // Opens the copy under the node that the kernel asked with; O_TRUNC is left to the caller.
+  std::shared_ptr<Handle> HandleOn(const std::shared_ptr<WorkingCopy>& copy, NodeId node, const Identity& who,
+                                   int flags) REQUIRES(mutex_);
+  Result<Opened> FinishOpen(const std::shared_ptr<Handle>& handle, int flags, bool direct_io) EXCLUDES(mutex_);
+  // What an open is to do, decided under the lock.
+  struct OpenPlan {
+    std::shared_ptr<Handle> handle;
+    vcs::MaybeVersion version;  // to be read, if the handle has no copy
+    bool direct_io = false;
+    bool size_unknown = false;  // learn the size of the file's newest version and plan again
+  };
+  Result<OpenPlan> PlanOpen(const Identity& who, pid_t tid, NodeId node, int flags) REQUIRES(mutex_);
+  Result<OpenPlan> PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags, bool repeated)
+      REQUIRES(mutex_);
+  Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, int flags, bool repeated) REQUIRES(mutex_);
+  Result<void> LearnSize(NodeId node) EXCLUDES(mutex_);
+  Result<Created> CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
+  // Every change of bytes through a handle: refused and parked if the handle's base is stale.
+  Result<void> ChangeThrough(HandleId handle, const Change& change) EXCLUDES(mutex_);
+  Result<std::shared_ptr<WorkingCopy>> CopyForRefusal(Handle& handle, const vcs::Base& base) EXCLUDES(mutex_);
+  // Truncates or changes the mode of a path without a handle (truncate(2), chmod(2)).
+  Result<void> ChangePath(const Identity& who, NodeId node, const AttrChange& change) EXCLUDES(mutex_);
+
+  // Publishes what the copy has that is not in history; parks it if that is refused (kStale).
+  Result<void> Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) EXCLUDES(mutex_);
+  // Parks what the copy holds, once per content.
+  Result<void> Park(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) EXCLUDES(mutex_);
+  // Parks, and answers: kStale, or why it could not be parked.
+  Error ParkAndRefuse(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) EXCLUDES(mutex_);
+  Result<vcs::Parked> ParkContent(const vcs::ParkRequest& request) EXCLUDES(mutex_);
+  // After a rename: the uncommitted content of what moved is described under its new path.
+  void DescribeMoved(const Child& moved) EXCLUDES(mutex_);
+  void MarkStale(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
+  // The copy has one handle less; forgets it if nobody needs it.
+  void LetGo(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
+
+  // Following the head (filesystem_head.cpp).
+  void OnHeadMoved(const vcs::HeadMove& move) override;
+  void OnBranchUnreadable(const Error& error) override;
+  void FollowOutside(const vcs::HeadMove& move) EXCLUDES(mutex_);
+  void ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitRequest& request, const CopyContext& context)
+      REQUIRES(mutex_);
+  void ApplyName(const vcs::Outcome& outcome, const vcs::CommitRequest& request, const NameContext& context)
+      REQUIRES(mutex_);
+  void ApplyRename(const vcs::Outcome& outcome, const vcs::CommitRequest& request, const RenameContext& context)
+      REQUIRES(mutex_);
+  // The file's newest version is `now`, by `agent` (empty: from outside): others' working copies are stale.
+  void SetHead(const std::shared_ptr<File>& file, const vcs::MaybeVersion& now, std::optional<std::uint64_t> size,
+               timespec time, const std::string& agent) REQUIRES(mutex_);
+  // The name is gone, by `agent` (empty: from outside).
+  void RemoveName(const std::shared_ptr<File>& file, const std::string& agent) REQUIRES(mutex_);
+  void ReconcileDirectory(const std::shared_ptr<Directory>& directory, const vcs::Tree* tree) REQUIRES(mutex_);
+  static void Keep(std::shared_ptr<Directory> directory);
+  void Expire(const Directory& parent, const std::string& name) REQUIRES(mutex_);
+
+  // Housekeeping: forgets dead processes, abandoned copies; parks orphans (filesystem.cpp).
+  void Sweep();
+  void RunSweeper();
+
+  // Constant after construction or Start().
+  const FilesystemOptions options_;
+  vcs::Store& store_;
+  std::unique_ptr<AgentSource> own_agents_;
+  AgentSource* agents_;
+  KernelCache* cache_ = nullptr;
+  std::thread sweeper_;
+  // Own synchronisation.
+  std::unique_ptr<WorkingArea> area_;
+  vcs::TreeReader trees_;
+  ContentCache contents_;
+  vcs::Parking parking_;
+  vcs::Committer committer_;
+  // Guarded by mutex_. Lock order: mutex_, then the committer's, the content cache's or the tree reader's.
+  mutable Mutex mutex_;
+  CondVar settled_;  // a publish ended
+  CondVar wake_sweeper_;
+  vcs::Head head_ GUARDED_BY(mutex_);
+  Namespace names_ GUARDED_BY(mutex_);
+  vcs::BaseTracker tracker_ GUARDED_BY(mutex_);
+  Redirects redirects_ GUARDED_BY(mutex_);
+  std::unordered_map<HandleId, std::shared_ptr<Handle>> handles_ GUARDED_BY(mutex_);
+  std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_ GUARDED_BY(mutex_);
+  HandleId next_handle_ GUARDED_BY(mutex_) = 1;
+  std::vector<std::shared_ptr<WorkingCopy>> orphans_ GUARDED_BY(mutex_);  // closed, stale, and not parked yet
+  std::map<std::string, std::uint64_t> refusals_ GUARDED_BY(mutex_);      // by agent
+  std::uint64_t parked_ GUARDED_BY(mutex_) = 0;
+  DrainReport last_drain_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+};
+
+timespec Now();
+mode_t ModeOf(vcs::FileMode mode);
+
+}  // namespace concordfs::fs

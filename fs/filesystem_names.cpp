@@ -1,0 +1,359 @@
+// Names: lookup, making and removing them, rename.
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+
+#include "fs/filesystem_impl.h"
+
+namespace concordfs::fs {
+namespace {
+
+bool IsSymlinkMode(mode_t mode) { return S_ISLNK(mode); }
+
+Error NoSuchNode(NodeId node) { return Error{Code::kNotFound, "node " + std::to_string(node) + ": unknown"}; }
+
+}  // namespace
+
+std::shared_ptr<File> FilesystemImpl::Bound::AsFile() const {
+  const auto* file = child ? std::get_if<std::shared_ptr<File>>(&*child) : nullptr;
+  return file == nullptr ? nullptr : *file;
+}
+
+std::shared_ptr<Directory> FilesystemImpl::Bound::AsDirectory() const {
+  const auto* directory = child ? std::get_if<std::shared_ptr<Directory>>(&*child) : nullptr;
+  return directory == nullptr ? nullptr : *directory;
+}
+
+Result<void> FilesystemImpl::CheckWritable() const {
+  if (options_.read_only) return Error{Code::kReadOnly, "mounted read-only"};
+  return {};
+}
+
+Result<FilesystemImpl::Learned> FilesystemImpl::Learn(NodeId parent, std::string_view name) {
+  Learned learned;
+  vcs::RepoPath path;
+  {
+    const MutexLock lock(mutex_);
+    const Node* node = names_.Find(parent);
+    if (node == nullptr) return NoSuchNode(parent);
+    if (!node->directory) return Error{Code::kNotDirectory, "not a directory"};
+    learned.head = head_;
+    if (const auto child = Namespace::FindChild(*node->directory, name)) {
+      const auto* file = std::get_if<std::shared_ptr<File>>(&*child);
+      learned.known = file == nullptr || !(*file)->head || (*file)->head_size;
+      if (learned.known) return learned;
+    }
+    const auto directory_path = Namespace::PathOf(*node->directory);
+    if (!directory_path) return Error{Code::kNotFound, "the directory was removed"};
+    const auto child_path = directory_path->Child(name);
+    if (!child_path) return child_path.error();
+    path = *child_path;
+  }
+  auto entry = trees_.Find(learned.head.root, path);
+  if (!entry) {
+    spdlog::error("{}: {}", vcs::Quoted(path.text()), entry.error().message);
+    return entry.error();
+  }
+  learned.entry = *std::move(entry);
+  if (!learned.entry || learned.entry->IsDirectory() || learned.entry->IsSubmodule()) return learned;
+  const auto size = contents_.Size(learned.entry->id);
+  if (!size) {
+    spdlog::error("{}: {}", vcs::Quoted(path.text()), size.error().message);
+    return Error{size.code() == Code::kNotFound ? Code::kCorrupt : size.code(), size.error().message};
+  }
+  learned.size = *size;
+  return learned;
+}
+
+Result<std::optional<FilesystemImpl::Bound>> FilesystemImpl::Bind(NodeId parent, std::string_view name,
+                                                                  const Learned& learned) {
+  const Node* node = names_.Find(parent);
+  if (node == nullptr) return NoSuchNode(parent);
+  Bound bound;
+  bound.parent = node->directory;
+  const auto directory_path = Namespace::PathOf(*node->directory);
+  if (!directory_path) return Error{Code::kNotFound, "the directory was removed"};
+  const auto path = directory_path->Child(name);
+  if (!path) return path.error();
+  bound.path = *path;
+  bound.child = Namespace::FindChild(*bound.parent, name);
+  if (bound.child) {
+    const std::shared_ptr<File> file = bound.AsFile();
+    if (!file || !file->head || file->head_size) return std::optional(std::move(bound));
+    if (learned.known || learned.head.commit != head_.commit || !learned.size) return std::optional<Bound>();
+    file->head_size = learned.size;
+    return std::optional(std::move(bound));
+  }
+  if (learned.known || learned.head.commit != head_.commit) return std::optional<Bound>();
+  if (!learned.entry) return std::optional(std::move(bound));
+  const timespec head_time{static_cast<time_t>(head_.time_s), 0};
+  if (learned.entry->IsDirectory() || learned.entry->IsSubmodule()) {
+    const auto directory = names_.AddDirectory(bound.parent, name, head_time);
+    directory->opaque = learned.entry->IsSubmodule();
+    bound.child = directory;
+  } else {
+    bound.child = AddFileLocked(bound.parent, name, learned.entry->AsVersion(), learned.size);
+  }
+  return std::optional(std::move(bound));
+}
+
+std::shared_ptr<File> FilesystemImpl::AddFileLocked(const std::shared_ptr<Directory>& parent, std::string_view name,
+                                                    const vcs::MaybeVersion& head, std::optional<std::uint64_t> size) {
+  const auto file = Namespace::AddFile(parent, name);
+  file->head = head;
+  file->head_size = size;
+  file->head_time = timespec{static_cast<time_t>(head_.time_s), 0};
+  return file;
+}
+
+Attr FilesystemImpl::AttrOf(const Directory& directory) {
+  Attr attr;
+  attr.node = directory.node;
+  attr.mode = S_IFDIR | 0755;
+  attr.links = directory.linked ? 2 : 0;
+  attr.uid = options_.uid;
+  attr.gid = options_.gid;
+  attr.atime = attr.mtime = attr.ctime = directory.mtime;
+  return attr;
+}
+
+Attr FilesystemImpl::AttrOf(const Node& node) {
+  if (node.directory) return AttrOf(*node.directory);
+  Attr attr;
+  attr.node = node.id;
+  attr.links = node.file->linked ? 1 : 0;
+  attr.uid = options_.uid;
+  attr.gid = options_.gid;
+  attr.atime = node.atime;
+  attr.mtime = attr.ctime = node.copy ? node.copy->mtime : node.mtime;
+  attr.mode = node.copy ? ModeOf(node.copy->mode) : node.mode;
+  attr.size = node.copy ? node.copy->content->Size() : node.size;
+  return attr;
+}
+
+Entry FilesystemImpl::EntryOf(Node& node) {
+  ++node.lookups;
+  Entry entry;
+  entry.attr = AttrOf(node);
+  entry.attr_timeout_s = kLongTimeout_s;
+  // While a working copy exists the answer depends on who asks, and while a name is reserved it soon is another.
+  entry.entry_timeout_s = node.file->copies.empty() && !node.file->reserved ? kLongTimeout_s : 0;
+  return entry;
+}
+
+Entry FilesystemImpl::EntryOf(const std::shared_ptr<Directory>& directory) {
+  Node* node = names_.Find(directory->node);
+  ++node->lookups;
+  ++directory->lookups;
+  return Entry{AttrOf(*directory), kLongTimeout_s, kLongTimeout_s};
+}
+
+Node& FilesystemImpl::CurrentNode(const std::shared_ptr<File>& file) {
+  if (Node* node = names_.Find(file->current); node != nullptr) return *node;
+  const mode_t mode = file->head ? ModeOf(file->head->mode) : file->reserved_mode;
+  Node& node = names_.AddVersionNode(file, vcs::Base{file->head, head_.commit}, file->head_size.value_or(0), mode,
+                                     file->head_time);
+  file->current = node.id;
+  return node;
+}
+
+Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::string_view name) {
+  std::optional<Identity> who;
+  while (true) {
+    const auto learned = Learn(parent, name);
+    if (!learned) return learned.error();
+    {
+      const MutexLock lock(mutex_);
+      const auto bound = Bind(parent, name, *learned);
+      if (!bound) return bound.error();
+      if (!*bound) continue;
+      if (!(*bound)->child) return Error{Code::kNotFound, vcs::Quoted((*bound)->path.text()) + ": no such path"};
+      if (const auto directory = (*bound)->AsDirectory()) return EntryOf(directory);
+      const std::shared_ptr<File> file = (*bound)->AsFile();
+      if (file->copies.empty() || who) {
+        const NodeId redirected = redirects_.OnLookup(caller.tid, file.get());
+        Node* node = names_.Find(redirected);
+        if (node == nullptr || node->file != file) {
+          const auto own = who ? file->CopyOf(who->agent) : nullptr;
+          node = own ? names_.Find(own->node) : &CurrentNode(file);
+        }
+        return EntryOf(*node);
+      }
+    }
+    who = agents_->Identify(caller);  // reads /proc: not under the lock
+  }
+}
+
+void FilesystemImpl::Forget(NodeId node, std::uint64_t lookups) {
+  const MutexLock lock(mutex_);
+  names_.Forget(node, lookups);
+}
+
+Result<Entry> FilesystemImpl::MakeDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
+  if (auto writable = CheckWritable(); !writable) return writable.error();
+  while (true) {
+    const auto learned = Learn(parent, name);
+    if (!learned) return learned.error();
+    const MutexLock lock(mutex_);
+    const auto bound = Bind(parent, name, *learned);
+    if (!bound) return bound.error();
+    if (!*bound) continue;
+    if ((*bound)->child) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
+    if ((*bound)->parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+    const auto directory = names_.AddDirectory((*bound)->parent, name, Now());
+    directory->kept = true;
+    (*bound)->parent->mtime = Now();
+    return EntryOf(directory);
+  }
+}
+
+Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
+  if (auto writable = CheckWritable(); !writable) return writable;
+  while (true) {
+    const auto learned = Learn(parent, name);
+    if (!learned) return learned.error();
+    vcs::Head head;
+    vcs::RepoPath path;
+    {
+      const MutexLock lock(mutex_);
+      const auto bound = Bind(parent, name, *learned);
+      if (!bound) return bound.error();
+      if (!*bound) continue;
+      if (!(*bound)->child) return Error{Code::kNotFound, vcs::Quoted((*bound)->path.text()) + ": no such path"};
+      if (!(*bound)->AsDirectory()) return Error{Code::kNotDirectory, vcs::Quoted((*bound)->path.text()) + ": not a directory"};
+      if ((*bound)->AsDirectory()->opaque) return Error{Code::kPermission, "a submodule"};
+      head = head_;
+      path = (*bound)->path;
+    }
+    const auto entry = trees_.Find(head.root, path);
+    if (!entry) return entry.error();
+    const MutexLock lock(mutex_);
+    const auto bound = Bind(parent, name, *learned);
+    if (!bound) return bound.error();
+    if (!*bound || head.commit != head_.commit || !(*bound)->AsDirectory()) continue;
+    const auto directory = (*bound)->AsDirectory();
+    if (*entry || !directory->children.empty()) return Error{Code::kNotEmpty, vcs::Quoted(path.text()) + ": not empty"};
+    Namespace::Unlink(directory);
+    (*bound)->parent->mtime = Now();
+    return {};
+  }
+}
+
+Result<Entry> FilesystemImpl::MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) {
+  if (!S_ISREG(mode)) return Error{Code::kPermission, "git holds no device nodes, sockets or pipes"};
+  return MakeWithContent(caller, parent, name,
+                         (mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular, "");
+}
+
+Result<Entry> FilesystemImpl::MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
+                                          std::string_view target) {
+  if (!vcs::IsAllowedForSymlink(name)) return Error{Code::kInvalidName, vcs::Quoted(name) + ": git forbids a symlink of this name"};
+  return MakeWithContent(caller, parent, name, vcs::FileMode::kSymlink, target);
+}
+
+Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId parent, std::string_view name,
+                                              vcs::FileMode mode, std::string_view content) {
+  if (auto writable = CheckWritable(); !writable) return writable.error();
+  const Identity who = agents_->Identify(caller);
+  const auto blob = store_.AddBlob(content);
+  if (!blob) return blob.error();
+  auto context = std::make_shared<NameContext>();
+  context->who = who;
+  context->size = content.size();
+  std::future<vcs::Outcome> decided;
+  while (true) {
+    const auto learned = Learn(parent, name);
+    if (!learned) return learned.error();
+    const MutexLock lock(mutex_);
+    const auto bound = Bind(parent, name, *learned);
+    if (!bound) return bound.error();
+    if (!*bound) continue;
+    if ((*bound)->child) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
+    if ((*bound)->parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+    context->file = AddFileLocked((*bound)->parent, name, {}, {});
+    context->file->reserved = true;
+    context->file->reserved_mode = ModeOf(mode);
+    context->file->head_time = Now();
+    ++context->file->publishing;
+    vcs::PublishChange change{(*bound)->path, vcs::Base{{}, head_.commit}, vcs::Version{*blob, mode}, true};
+    decided = committer_.Submit({change, who.agent, who.description, who.message, context});
+    break;
+  }
+  const vcs::Outcome outcome = decided.get();
+  const MutexLock lock(mutex_);
+  --context->file->publishing;
+  settled_.NotifyAll();
+  const bool accepted =
+      outcome.kind == vcs::Outcome::Kind::kPublished || outcome.kind == vcs::Outcome::Kind::kUnchanged;
+  if (!accepted || !context->file->linked) {
+    if (context->file->reserved) RemoveName(context->file, "");
+    if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
+    return Error{Code::kExists, vcs::Quoted(outcome.path.text()) + ": another commit made it first"};
+  }
+  context->file->parent->mtime = Now();
+  context->file->head_size = context->size;
+  return EntryOf(CurrentNode(context->file));
+}
+
+Result<std::string> FilesystemImpl::ReadSymlink(NodeId id) {
+  vcs::ObjectId blob;
+  {
+    const MutexLock lock(mutex_);
+    const Node* node = names_.Find(id);
+    if (node == nullptr) return NoSuchNode(id);
+    if (!node->version.version || !IsSymlinkMode(node->mode)) return Error{Code::kInvalidArgument, "not a symlink"};
+    blob = node->version.version->blob;
+  }
+  return store_.Read(blob, vcs::ObjectKind::kBlob);
+}
+
+vcs::Base FilesystemImpl::BaseFor(const Identity& who, const vcs::RepoPath& path, const vcs::MaybeVersion& now) {
+  const auto known = tracker_.Find(who.agent, who.process, path);
+  return known ? *known : vcs::Base{now, head_.commit};
+}
+
+Error FilesystemImpl::Refuse(const std::string& agent, const std::string& what) {
+  const MutexLock lock(mutex_);
+  return RefuseLocked(agent, what);
+}
+
+Error FilesystemImpl::RefuseLocked(const std::string& agent, const std::string& what) {
+  ++refusals_[agent];
+  return Error{Code::kStale, what + ": changed since " + agent + " read it"};
+}
+
+Result<void> FilesystemImpl::Unlink(const Caller& caller, NodeId parent, std::string_view name) {
+  if (auto writable = CheckWritable(); !writable) return writable;
+  const Identity who = agents_->Identify(caller);
+  auto context = std::make_shared<NameContext>();
+  context->who = who;
+  std::future<vcs::Outcome> decided;
+  while (true) {
+    const auto learned = Learn(parent, name);
+    if (!learned) return learned.error();
+    const MutexLock lock(mutex_);
+    const auto bound = Bind(parent, name, *learned);
+    if (!bound) return bound.error();
+    if (!*bound) continue;
+    if (!(*bound)->child) return Error{Code::kNotFound, vcs::Quoted((*bound)->path.text()) + ": no such path"};
+    const std::shared_ptr<File> file = (*bound)->AsFile();
+    if (!file) return Error{Code::kIsDirectory, vcs::Quoted((*bound)->path.text()) + ": is a directory"};
+    if (file->publishing > 0) {  // decide on what comes of it
+      settled_.Wait(mutex_);
+      continue;
+    }
+    const auto own = file->CopyOf(who.agent);
+    const vcs::Base base = own ? own->origin : BaseFor(who, (*bound)->path, file->head);
+    if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + vcs::Quoted((*bound)->path.text()));
+    context->file = file;
+    decided = committer_.Submit({vcs::PublishChange{(*bound)->path, base, {}, false}, who.agent, who.description,
+                                 who.message, context});
+    break;
+  }
+  const vcs::Outcome outcome = decided.get();
+  if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
+  if (outcome.kind == vcs::Outcome::Kind::kRefused) return Refuse(who.agent, "unlink " + vcs::Quoted(outcome.path.text()));
+  return {};
+}
+
+}  // namespace concordfs::fs

@@ -1,0 +1,267 @@
+// Opening and creating files: from the node that the kernel found to the one that the agent is to see.
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+
+#include "fs/filesystem_impl.h"
+
+namespace concordfs::fs {
+namespace {
+
+bool Writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0; }
+
+// Opens from which nothing of the old content can be read: refused at once if they are stale (R6).
+bool WritesWithoutReading(int flags) { return (flags & O_ACCMODE) == O_WRONLY || (flags & O_TRUNC) != 0; }
+
+// Not an error that a program sees: the kernel looks the path up again and finds the node that the agent is to see.
+Error LookAgain() { return Error{Code::kStale, "redirected"}; }
+
+}  // namespace
+
+HandleId FilesystemImpl::AddHandle(const std::shared_ptr<Handle>& handle) {
+  const HandleId id = next_handle_++;
+  handles_.emplace(id, handle);
+  return id;
+}
+
+std::shared_ptr<Handle> FilesystemImpl::FindHandle(HandleId id) {
+  const MutexLock lock(mutex_);
+  const auto found = handles_.find(id);
+  return found == handles_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<WorkingCopy> FilesystemImpl::MakeCopy(const std::shared_ptr<File>& file, const Identity& who) {
+  const auto blob = file->head ? std::optional(file->head->blob) : std::nullopt;
+  auto content = std::make_unique<WorkingFile>(*area_, contents_, blob, file->head_size.value_or(0),
+                                               options_.max_file_size);
+  auto copy = std::make_shared<WorkingCopy>(who.agent, file, vcs::Base{file->head, head_.commit}, std::move(content));
+  if (!file->head && (file->reserved_mode & 0100) != 0) copy->mode = copy->settled_mode = vcs::FileMode::kExecutable;
+  copy->mtime = file->head_time;
+  copy->last_writer = who;
+  names_.AddCopyNode(copy);
+  file->copies[who.agent] = copy;
+  return copy;
+}
+
+std::shared_ptr<Handle> FilesystemImpl::HandleOn(const std::shared_ptr<WorkingCopy>& copy, NodeId node,
+                                                 const Identity& who, int flags) {
+  auto handle = std::make_shared<Handle>();
+  handle->node = node;
+  handle->who = who;
+  handle->who.agent = copy->agent;  // a descriptor that was handed over acts for whose working copy it is
+  handle->writable = (flags & O_ACCMODE) != O_RDONLY;
+  handle->append = (flags & O_APPEND) != 0;
+  handle->copy = copy;
+  ++copy->handles;
+  if (handle->writable) {
+    ++copy->writers;
+  } else if (!copy->stale) {
+    tracker_.Read(copy->agent, who.process, Namespace::LastPathOf(*copy->file), copy->origin);
+  }
+  return handle;
+}
+
+Result<void> FilesystemImpl::LearnSize(NodeId id) {
+  while (true) {
+    vcs::ObjectId blob;
+    {
+      const MutexLock lock(mutex_);
+      const Node* node = names_.Find(id);
+      if (node == nullptr || !node->file || !node->file->head || node->file->head_size) return {};
+      blob = node->file->head->blob;
+    }
+    const auto size = contents_.Size(blob);
+    if (!size) return size.error();
+    const MutexLock lock(mutex_);
+    const Node* node = names_.Find(id);
+    if (node == nullptr || !node->file->head || node->file->head->blob != blob) continue;
+    node->file->head_size = *size;
+    return {};
+  }
+}
+
+Result<Opened> FilesystemImpl::Open(const Caller& caller, NodeId id, int flags) {
+  const Identity who = agents_->Identify(caller);
+  OpenPlan plan;
+  do {
+    if (plan.size_unknown) {
+      if (auto learned = LearnSize(id); !learned) return learned.error();
+    }
+    const MutexLock lock(mutex_);
+    auto planned = PlanOpen(who, caller.tid, id, flags);
+    if (!planned) return planned.error();
+    plan = *std::move(planned);
+  } while (plan.size_unknown);
+
+  if (plan.version) {
+    auto content = contents_.Open(plan.version->blob);
+    if (!content) {
+      spdlog::error("open: {}", content.error().message);
+      return Error{content.code() == Code::kNotFound ? Code::kCorrupt : content.code(), content.error().message};
+    }
+    plan.handle->content = *std::move(content);
+  }
+  return FinishOpen(plan.handle, flags, plan.direct_io);
+}
+
+Result<Opened> FilesystemImpl::FinishOpen(const std::shared_ptr<Handle>& handle, int flags, bool direct_io) {
+  Opened opened;
+  opened.direct_io = direct_io;
+  opened.keep_cache = handle->copy == nullptr;
+  opened.no_flush = !handle->writable;
+  {
+    const MutexLock lock(mutex_);
+    opened.handle = AddHandle(handle);
+  }
+  if (handle->copy && (flags & O_TRUNC) != 0) {
+    // No write yet: what only was truncated is published at the last close, not by a shell's duplicate (R4).
+    if (auto truncated = ChangeThrough(opened.handle, [](WorkingFile& file, const Description& description) {
+          return file.Truncate(description, 0);
+        });
+        !truncated) {
+      Release(opened.handle);
+      return truncated.error();
+    }
+    const MutexLock lock(mutex_);
+    handle->wrote = false;
+    handle->copy->written_whole = true;
+  }
+  return opened;
+}
+
+Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanOpen(const Identity& who, pid_t tid, NodeId id, int flags) {
+  Node* node = names_.Find(id);
+  if (node == nullptr) return Error{Code::kNotFound, "open: unknown node"};
+  if (node->directory) return Error{Code::kIsDirectory, "open: is a directory"};
+  if (Writes(flags) && options_.read_only) return Error{Code::kReadOnly, "mounted read-only"};
+  const std::shared_ptr<File> file = node->file;
+  const bool repeated = redirects_.TakeRepeated(tid, file.get());
+  if (node->copy) return PlanCopyOpen(who, tid, *node, flags, repeated);
+  if (!Writes(flags)) return PlanRead(who, tid, *node, flags, repeated);
+
+  std::shared_ptr<WorkingCopy> own = file->CopyOf(who.agent);
+  const vcs::MaybeVersion stands_on = own ? own->origin.version : file->head;
+  const vcs::RepoPath path = Namespace::LastPathOf(*file);
+  if (WritesWithoutReading(flags) && BaseFor(who, path, stands_on).version != stands_on) {
+    return RefuseLocked(who.agent, "open " + vcs::Quoted(path.text()));
+  }
+  if (!file->linked && !repeated) {  // gone, or another file's name: a lookup tells
+    redirects_.Remember(tid, file.get(), 0);
+    return LookAgain();
+  }
+  if (!own) {
+    if (file->head && !file->head_size) return OpenPlan{.handle = nullptr, .version = {}, .size_unknown = true};
+    own = MakeCopy(file, who);
+    if (!file->linked) {  // an unlinked file's descriptor, opened again: as private as the file is by now
+      own->discarded = true;
+      file->copies.erase(who.agent);
+    }
+  }
+  if (!repeated) {
+    redirects_.Remember(tid, file.get(), own->node);
+    return LookAgain();
+  }
+  // Came back without a lookup (/proc/self/fd): the working copy, past the cached pages of the version's node.
+  return OpenPlan{.handle = HandleOn(own, id, who, flags), .version = {}, .direct_io = true};
+}
+
+Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags,
+                                                              bool repeated) {
+  const std::shared_ptr<WorkingCopy> copy = node.copy;
+  if (copy->file->CopyOf(who.agent) != copy) {  // another agent's, or one that is over
+    if (!repeated) {
+      redirects_.Remember(tid, copy->file.get(), 0);
+      return LookAgain();
+    }
+  } else if (WritesWithoutReading(flags)) {
+    const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);
+    if (BaseFor(who, path, copy->origin.version).version != copy->origin.version) {
+      return RefuseLocked(who.agent, "open " + vcs::Quoted(path.text()));
+    }
+  }
+  return OpenPlan{.handle = HandleOn(copy, node.id, who, flags), .version = {}};
+}
+
+Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, pid_t tid, Node& node, int flags,
+                                                          bool repeated) {
+  const std::shared_ptr<File> file = node.file;
+  const auto own = file->CopyOf(who.agent);
+  const bool newest = file->linked && !own && file->current == node.id;
+  if (!newest && !repeated) {
+    redirects_.Remember(tid, file.get(), own ? own->node : 0);
+    return LookAgain();
+  }
+  auto handle = std::make_shared<Handle>();
+  handle->node = node.id;
+  handle->who = who;
+  handle->append = (flags & O_APPEND) != 0;
+  vcs::Base base = node.version;
+  if (newest) base.commit = head_.commit;
+  tracker_.Read(who.agent, who.process, Namespace::LastPathOf(*file), base);
+  return OpenPlan{.handle = handle, .version = node.version.version};
+}
+
+Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
+                                       int flags) {
+  if (auto writable = CheckWritable(); !writable) return writable.error();
+  const Identity who = agents_->Identify(caller);
+  Created created;
+  NodeId existing = 0;
+  while (true) {
+    const auto learned = Learn(parent, name);
+    if (!learned) return learned.error();
+    const MutexLock lock(mutex_);
+    const auto bound = Bind(parent, name, *learned);
+    if (!bound) return bound.error();
+    if (!*bound) continue;
+    if (!(*bound)->child) return CreateNew(**bound, who, mode, flags);
+    if ((flags & O_EXCL) != 0) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
+    const auto file = (*bound)->AsFile();
+    if (!file) return Error{Code::kIsDirectory, vcs::Quoted((*bound)->path.text()) + ": is a directory"};
+    // Somebody made it since the kernel looked. What is a symlink by now has to be walked again.
+    if (file->head && file->head->mode == vcs::FileMode::kSymlink) return LookAgain();
+    const auto own = file->CopyOf(who.agent);
+    if (Writes(flags) && !own) {
+      const vcs::Base base = BaseFor(who, (*bound)->path, file->head);
+      if (base.version != file->head && WritesWithoutReading(flags)) {
+        return RefuseLocked(who.agent, "open " + vcs::Quoted((*bound)->path.text()));
+      }
+      MakeCopy(file, who);
+    }
+    const auto copy = file->CopyOf(who.agent);
+    Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
+    created.entry = EntryOf(node);
+    existing = node.id;
+    break;
+  }
+  auto opened = Open(caller, existing, flags & ~(O_CREAT | O_EXCL));
+  if (!opened) {
+    Forget(existing, 1);
+    return opened.error();
+  }
+  created.opened = *opened;
+  return created;
+}
+
+Result<Created> FilesystemImpl::CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) {
+  if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+  // O_EXCL states its own base: absent. Without it, who knew a version of the path must not miss that it is gone.
+  if ((flags & O_EXCL) == 0 && BaseFor(who, bound.path, {}).version) {
+    return RefuseLocked(who.agent, "create " + vcs::Quoted(bound.path.text()));
+  }
+  const auto file = AddFileLocked(bound.parent, bound.path.Name(), {}, {});
+  file->reserved = true;
+  file->reserved_mode = ModeOf((mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular);
+  file->head_time = Now();
+  bound.parent->mtime = Now();
+  const auto copy = MakeCopy(file, who);
+  copy->created = true;
+  copy->written_whole = true;
+  const auto handle = HandleOn(copy, copy->node, who, flags);
+  Created created;
+  created.entry = EntryOf(*names_.Find(copy->node));
+  created.opened.handle = AddHandle(handle);
+  created.opened.no_flush = !handle->writable;
+  return created;
+}
+
+}  // namespace concordfs::fs

@@ -1,0 +1,135 @@
+// From a working copy to a commit, or to a parked one.
+#include <spdlog/spdlog.h>
+
+#include "fs/filesystem_impl.h"
+
+namespace concordfs::fs {
+
+Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) {
+  vcs::FileMode mode;
+  bool refused = false;
+  {
+    const MutexLock lock(mutex_);
+    while (copy->publishing) settled_.Wait(mutex_);
+    if (copy->discarded || !copy->IsChanged()) return {};
+    mode = copy->mode;
+    refused = copy->refused;
+    if (!refused) {
+      copy->publishing = true;
+      ++copy->file->publishing;
+    }
+  }
+  if (refused) return ParkAndRefuse(copy, "its writes were refused");
+  const auto end = [&]() EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    copy->publishing = false;
+    --copy->file->publishing;
+    settled_.NotifyAll();
+  };
+  const auto stored = copy->content->StoreAsBlob(store_);
+  if (!stored) {
+    end();
+    spdlog::error("publish for {}: {}", who.agent, stored.error().message);
+    return stored.error();
+  }
+  auto context = std::make_shared<CopyContext>();
+  context->copy = copy;
+  context->changes = stored->changes;
+  context->mode = mode;
+  context->size = copy->content->Size();
+  context->who = who;
+  std::future<vcs::Outcome> decided;
+  {
+    const MutexLock lock(mutex_);  // the path as it is when the request gets its place in the queue
+    const vcs::PublishChange change{Namespace::LastPathOf(*copy->file), copy->origin,
+                                    vcs::Version{stored->blob, mode}, copy->file->linked};
+    decided = committer_.Submit({change, copy->agent, who.description, who.message, context});
+  }
+  const vcs::Outcome outcome = decided.get();
+  end();
+  switch (outcome.kind) {
+    case vcs::Outcome::Kind::kPublished:
+    case vcs::Outcome::Kind::kUnchanged: copy->content->Undescribe(stored->changes); return {};
+    case vcs::Outcome::Kind::kFailed:
+      spdlog::error("publish {} for {}: {}", vcs::Quoted(outcome.path.text()), who.agent, outcome.error.message);
+      return outcome.error;
+    case vcs::Outcome::Kind::kRefused: break;
+  }
+  return ParkAndRefuse(copy, "another version was accepted since the base was read");
+}
+
+Error FilesystemImpl::ParkAndRefuse(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) {
+  if (auto parked = Park(copy, reason); !parked) {
+    spdlog::error("park for {}: {}", copy->agent, parked.error().message);
+    return parked.error();
+  }
+  const MutexLock lock(mutex_);
+  copy->refused = true;
+  return RefuseLocked(copy->agent, vcs::Quoted(Namespace::LastPathOf(*copy->file).text()));
+}
+
+Result<void> FilesystemImpl::Park(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) {
+  {
+    const MutexLock lock(mutex_);
+    if (!copy->IsChanged() || copy->discarded) return {};
+  }
+  const auto stored = copy->content->StoreAsBlob(store_);
+  if (!stored) return stored.error();
+  vcs::ParkRequest request;
+  std::optional<vcs::Parked> before;
+  {
+    const MutexLock lock(mutex_);
+    request.agent = copy->agent;
+    request.process = copy->last_writer.description;
+    request.path = Namespace::LastPathOf(*copy->file);
+    request.base = copy->origin;
+    request.content = vcs::Version{stored->blob, copy->mode};
+    request.head_commit = head_.commit;
+    before = copy->parked;
+  }
+  const auto head = trees_.ReadHead(request.head_commit);
+  const auto entry = head ? trees_.Find(head->root, request.path) : head.error();
+  if (entry && *entry && !(*entry)->IsDirectory()) request.head = (*entry)->AsVersion();
+  request.reason = reason;
+  request.time_s = Now().tv_sec;
+  const auto parked = ParkContent(request);
+  if (!parked) return parked.error();
+  if (before && before->ref != parked->ref) {
+    // More of the same: the newer content holds the older. Both stay if the old name can't be removed.
+    (void)store_.DeleteRef(before->ref, before->commit);
+  }
+  copy->content->Undescribe(stored->changes);
+  const MutexLock lock(mutex_);
+  copy->parked = *parked;
+  copy->Settle(stored->changes, request.content->mode);
+  return {};
+}
+
+Result<vcs::Parked> FilesystemImpl::ParkContent(const vcs::ParkRequest& request) {
+  auto parked = parking_.Park(request);
+  if (!parked) return parked;
+  spdlog::warn("refused {} of {}: {}; parked as {}", vcs::Quoted(request.path.text()), request.agent, request.reason,
+               parked->ref);
+  const MutexLock lock(mutex_);
+  ++parked_;
+  return parked;
+}
+
+void FilesystemImpl::DescribeMoved(const Child& moved) {
+  std::vector<std::pair<std::shared_ptr<WorkingCopy>, Description>> changed;
+  {
+    const MutexLock lock(mutex_);
+    for (const auto& copy : names_.Copies()) {
+      bool below = false;
+      if (const auto* file = std::get_if<std::shared_ptr<File>>(&moved)) {
+        below = copy->file == *file;
+      } else {
+        for (auto at = copy->file->parent; at && !below; at = at->parent) below = at == std::get<std::shared_ptr<Directory>>(moved);
+      }
+      if (below && copy->IsChanged()) changed.emplace_back(copy, DescribeLocked(*copy));
+    }
+  }
+  for (const auto& [copy, description] : changed) copy->content->DescribeAgain(description);
+}
+
+}  // namespace concordfs::fs
