@@ -1,5 +1,4 @@
 // Attributes and extended attributes.
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 

@@ -1,5 +1,4 @@
 // Reading directories: the head's entries, and the names that are not published.
-#include <sys/stat.h>
 
 #include <set>
 

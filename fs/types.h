@@ -1,6 +1,7 @@
 // The plain values that the operations take and return.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>

@@ -1,0 +1,70 @@
+#include "fs/fuse/notifier.h"
+
+#include <pthread.h>
+
+#include "fs/fuse/fuse_api.h"
+
+namespace concordfs::fs {
+
+Notifier::~Notifier() { Stop(); }
+
+void Notifier::Start(fuse_session* session) {
+  session_ = session;
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "notifier");
+    Run();
+  });
+}
+
+void Notifier::Stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Notifier::ExpireEntry(NodeId parent, const std::string& name) { Push(Entry{parent, name}); }
+
+void Notifier::ExpireAttributes(NodeId node) { Push(Attributes{node}); }
+
+void Notifier::AfterExpiries(std::function<void()> then) { Push(std::move(then)); }
+
+void Notifier::Push(Task task) {
+  const MutexLock lock(mutex_);
+  queue_.push_back(std::move(task));
+  wake_.NotifyOne();
+}
+
+void Notifier::Run() {
+  while (true) {
+    std::deque<Task> tasks;
+    bool stopping = false;
+    {
+      const MutexLock lock(mutex_);
+      while (queue_.empty() && !stopping_) wake_.Wait(mutex_);
+      tasks.swap(queue_);
+      stopping = stopping_;
+    }
+    for (const Task& task : tasks) Do(task, !stopping);
+    if (tasks.empty() && stopping) return;
+  }
+}
+
+void Notifier::Do(const Task& task, bool notify) {
+  if (const auto* reply = std::get_if<std::function<void()>>(&task)) {
+    (*reply)();
+    return;
+  }
+  if (!notify) return;
+  // Errors mean that the kernel doesn't know the name or node (any more): then there is nothing to expire.
+  if (const auto* entry = std::get_if<Entry>(&task)) {
+    fuse_lowlevel_notify_expire_entry(session_, entry->parent, entry->name.data(), entry->name.size(),
+                                      FUSE_LL_EXPIRE_ONLY);
+  } else if (const auto* attributes = std::get_if<Attributes>(&task)) {
+    fuse_lowlevel_notify_inval_inode(session_, attributes->node, -1, 0);
+  }
+}
+
+}  // namespace concordfs::fs

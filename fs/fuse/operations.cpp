@@ -1,0 +1,442 @@
+#include "fs/fuse/operations.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fs/errno_map.h"
+
+namespace concordfs::fs {
+namespace {
+
+constexpr unsigned kMaxWrite = 1 << 20;       // bytes a request
+constexpr double kLongAttrTimeout_s = 3600;   // attributes change only through requests, or expire by notification
+constexpr std::size_t kDirectoryChunk = 256;  // entries asked for at a time
+constexpr ino_t kUnknownInode = 0xffffffff;   // as libfuse: 0 would hide the entry from readdir(3)
+
+Edge& EdgeOf(fuse_req_t request) { return *static_cast<Edge*>(fuse_req_userdata(request)); }
+
+Caller CallerOf(fuse_req_t request) {
+  const fuse_ctx* context = fuse_req_ctx(request);
+  return Caller{context->pid, context->uid, context->gid};
+}
+
+// Runs a callback's body; what it throws (memory ran out) becomes EIO. A body replies as its last act.
+template <class Body>
+void Serve(fuse_req_t request, Body body) noexcept {
+  try {
+    body(EdgeOf(request).filesystem);
+  } catch (const std::exception& error) {
+    spdlog::critical("request failed: {}", error.what());
+    fuse_reply_err(request, EIO);
+  }
+}
+
+int ErrnoOf(const Result<void>& result) { return result ? 0 : fs::ErrnoOf(result.code()); }
+
+// A reply after which nobody may see what was there before: behind the expiries that the operation caused.
+void ReplyAfterExpiries(fuse_req_t request, int number) {
+  EdgeOf(request).cache.AfterExpiries([request, number] { fuse_reply_err(request, number); });
+}
+
+struct stat ToStat(const Attr& attr) {
+  struct stat out {};
+  out.st_ino = attr.node;
+  out.st_mode = attr.mode;
+  out.st_nlink = attr.links;
+  out.st_uid = attr.uid;
+  out.st_gid = attr.gid;
+  out.st_size = static_cast<off_t>(attr.size);
+  out.st_blocks = static_cast<blkcnt_t>((attr.size + 511) / 512);
+  out.st_blksize = 4096;
+  out.st_atim = attr.atime;
+  out.st_mtim = attr.mtime;
+  out.st_ctim = attr.ctime;
+  return out;
+}
+
+fuse_entry_param ToEntry(const Entry& entry) {
+  fuse_entry_param out{};
+  out.ino = entry.attr.node;
+  out.attr = ToStat(entry.attr);
+  out.attr_timeout = entry.attr_timeout_s;
+  out.entry_timeout = entry.entry_timeout_s;
+  return out;
+}
+
+void ToFileInfo(const Opened& opened, fuse_file_info* info) {
+  info->fh = opened.handle;
+  info->keep_cache = opened.keep_cache ? 1 : 0;
+  info->direct_io = opened.direct_io ? 1 : 0;
+  info->noflush = opened.no_flush ? 1 : 0;
+}
+
+// libfuse's answer for a caller that went away meanwhile: what the reply would have handed over is ours to drop.
+bool CallerIsGone(int replied) { return replied == -ENOENT; }
+
+void ReplyEntry(fuse_req_t request, const Result<Entry>& entry) {
+  if (!entry) {
+    fuse_reply_err(request, fs::ErrnoOf(entry.code()));
+    return;
+  }
+  Filesystem& filesystem = EdgeOf(request).filesystem;
+  const fuse_entry_param out = ToEntry(*entry);
+  if (CallerIsGone(fuse_reply_entry(request, &out))) filesystem.Forget(out.ino, 1);
+}
+
+void ReplyAttr(fuse_req_t request, const Result<Attr>& attr) {
+  if (!attr) {
+    fuse_reply_err(request, fs::ErrnoOf(attr.code()));
+    return;
+  }
+  const struct stat out = ToStat(*attr);
+  fuse_reply_attr(request, &out, kLongAttrTimeout_s);
+}
+
+void Init(void* /*user_data*/, fuse_conn_info* connection) {
+  // Versions are immutable: what is cached of them never has to be checked again.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA);
+  const unsigned wanted = FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV |
+                          FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ |
+                          FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPIRE_ONLY;
+  connection->want |= wanted & connection->capable;
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_WRITEBACK_CACHE);
+  connection->max_write = kMaxWrite;
+}
+
+void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.Lookup(CallerOf(request), parent, name)); });
+}
+
+void Forget(fuse_req_t request, fuse_ino_t node, std::uint64_t lookups) {
+  EdgeOf(request).filesystem.Forget(node, lookups);
+  fuse_reply_none(request);
+}
+
+void ForgetMulti(fuse_req_t request, std::size_t count, fuse_forget_data* forgets) {
+  for (std::size_t i = 0; i < count; ++i) EdgeOf(request).filesystem.Forget(forgets[i].ino, forgets[i].nlookup);
+  fuse_reply_none(request);
+}
+
+void GetAttr(fuse_req_t request, fuse_ino_t node, fuse_file_info* /*info*/) {
+  Serve(request, [&](Filesystem& fs) { ReplyAttr(request, fs.GetAttr(node)); });
+}
+
+void SetAttr(fuse_req_t request, fuse_ino_t node, struct stat* values, int to_set, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    AttrChange change;
+    const timespec now{0, UTIME_NOW};
+    if ((to_set & FUSE_SET_ATTR_SIZE) != 0) change.size = static_cast<std::uint64_t>(values->st_size);
+    if ((to_set & FUSE_SET_ATTR_MODE) != 0) change.mode = values->st_mode;
+    if ((to_set & FUSE_SET_ATTR_UID) != 0) change.uid = values->st_uid;
+    if ((to_set & FUSE_SET_ATTR_GID) != 0) change.gid = values->st_gid;
+    if ((to_set & FUSE_SET_ATTR_ATIME) != 0) change.atime = values->st_atim;
+    if ((to_set & FUSE_SET_ATTR_MTIME) != 0) change.mtime = values->st_mtim;
+    if ((to_set & FUSE_SET_ATTR_ATIME_NOW) != 0) change.atime = now;
+    if ((to_set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = now;
+    const auto handle = info != nullptr ? std::optional<HandleId>(info->fh) : std::nullopt;
+    const auto attr = fs.SetAttr(CallerOf(request), node, change, handle);
+    EdgeOf(request).cache.AfterExpiries([request, attr] { ReplyAttr(request, attr); });
+  });
+}
+
+void ReadLink(fuse_req_t request, fuse_ino_t node) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto target = fs.ReadSymlink(node);
+    if (target) {
+      fuse_reply_readlink(request, target->c_str());
+    } else {
+      fuse_reply_err(request, fs::ErrnoOf(target.code()));
+    }
+  });
+}
+
+void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t /*device*/) {
+  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeFile(CallerOf(request), parent, name, mode)); });
+}
+
+void MakeDirectory(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t /*mode*/) {
+  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeDirectory(CallerOf(request), parent, name)); });
+}
+
+void MakeSymlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeSymlink(CallerOf(request), parent, name, target)); });
+}
+
+void MakeLink(fuse_req_t request, fuse_ino_t /*node*/, fuse_ino_t /*parent*/, const char* /*name*/) {
+  fuse_reply_err(request, EPERM);  // git holds no hard links
+}
+
+void Unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  Serve(request, [&](Filesystem& fs) { fuse_reply_err(request, ErrnoOf(fs.Unlink(CallerOf(request), parent, name))); });
+}
+
+void RemoveDirectory(fuse_req_t request, fuse_ino_t parent, const char* name) {
+  Serve(request, [&](Filesystem& fs) {
+    fuse_reply_err(request, ErrnoOf(fs.RemoveDirectory(CallerOf(request), parent, name)));
+  });
+}
+
+void Rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
+            unsigned flags) {
+  Serve(request, [&](Filesystem& fs) {
+    fuse_reply_err(request, ErrnoOf(fs.Rename(CallerOf(request), parent, name, new_parent, new_name, flags)));
+  });
+}
+
+void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto opened = fs.Open(CallerOf(request), node, info->flags);
+    if (!opened) {
+      fuse_reply_err(request, fs::ErrnoOf(opened.code()));
+      return;
+    }
+    ToFileInfo(*opened, info);
+    if (CallerIsGone(fuse_reply_open(request, info))) fs.Release(opened->handle);
+  });
+}
+
+void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto created = fs.Create(CallerOf(request), parent, name, mode, info->flags);
+    if (!created) {
+      fuse_reply_err(request, fs::ErrnoOf(created.code()));
+      return;
+    }
+    const fuse_entry_param entry = ToEntry(created->entry);
+    ToFileInfo(created->opened, info);
+    if (CallerIsGone(fuse_reply_create(request, &entry, info))) {
+      fs.Release(created->opened.handle);
+      fs.Forget(entry.ino, 1);
+    }
+  });
+}
+
+void Read(fuse_req_t request, fuse_ino_t /*node*/, std::size_t size, off_t offset, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    std::vector<char> buffer(size);
+    const auto count = fs.Read(info->fh, static_cast<std::uint64_t>(offset), buffer);
+    if (count) {
+      fuse_reply_buf(request, buffer.data(), *count);
+    } else {
+      fuse_reply_err(request, fs::ErrnoOf(count.code()));
+    }
+  });
+}
+
+void Write(fuse_req_t request, fuse_ino_t /*node*/, const char* data, std::size_t size, off_t offset,
+           fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto written = fs.Write(info->fh, static_cast<std::uint64_t>(offset), {data, size});
+    if (written) {
+      fuse_reply_write(request, size);
+    } else {
+      fuse_reply_err(request, fs::ErrnoOf(written.code()));
+    }
+  });
+}
+
+void Flush(fuse_req_t request, fuse_ino_t /*node*/, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    ReplyAfterExpiries(request, ErrnoOf(fs.Flush(info->fh, fuse_req_ctx(request)->pid)));
+  });
+}
+
+void Release(fuse_req_t request, fuse_ino_t /*node*/, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    fs.Release(info->fh);
+    ReplyAfterExpiries(request, 0);
+  });
+}
+
+void Sync(fuse_req_t request, fuse_ino_t /*node*/, int /*data_only*/, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) { fuse_reply_err(request, ErrnoOf(fs.Sync(info->fh))); });
+}
+
+void Allocate(fuse_req_t request, fuse_ino_t /*node*/, int mode, off_t offset, off_t length, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    fuse_reply_err(request, ErrnoOf(fs.Allocate(info->fh, mode, static_cast<std::uint64_t>(offset),
+                                                static_cast<std::uint64_t>(length))));
+  });
+}
+
+void OpenDirectory(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto handle = fs.OpenDirectory(node);
+    if (!handle) {
+      fuse_reply_err(request, fs::ErrnoOf(handle.code()));
+      return;
+    }
+    info->fh = *handle;
+    if (CallerIsGone(fuse_reply_open(request, info))) fs.ReleaseDirectory(*handle);
+  });
+}
+
+// One entry's place in a directory buffer; with `plus` also its attributes, if they can be had. Returns the bytes that
+// it takes, more than `room` if it doesn't fit (then nothing was handed over).
+std::size_t AddEntry(fuse_req_t request, fuse_ino_t directory, const DirEntry& entry, char* at, std::size_t room,
+                     bool plus) {
+  struct stat plain {};
+  plain.st_ino = entry.node != 0 ? entry.node : kUnknownInode;
+  plain.st_mode = entry.type;
+  const auto cookie = static_cast<off_t>(entry.next_cookie);
+  if (!plus) return fuse_add_direntry(request, at, room, entry.name.c_str(), &plain, cookie);
+  fuse_entry_param found{};
+  found.attr = plain;  // ino 0: a name without attributes
+  const std::size_t size = fuse_add_direntry_plus(request, nullptr, 0, entry.name.c_str(), &found, cookie);
+  if (size > room) return size;
+  if (entry.name != "." && entry.name != "..") {
+    // A damaged object costs its own entry's attributes, no more.
+    if (const auto looked_up = EdgeOf(request).filesystem.Lookup(CallerOf(request), directory, entry.name)) {
+      found = ToEntry(*looked_up);
+    }
+  }
+  return fuse_add_direntry_plus(request, at, room, entry.name.c_str(), &found, cookie);
+}
+
+void ReadDirectoryInto(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* info,
+                       bool plus) {
+  Serve(request, [&](Filesystem& fs) {
+    std::vector<char> buffer(size);
+    std::size_t used = 0;
+    auto cookie = static_cast<std::uint64_t>(offset);
+    while (true) {
+      const auto entries = fs.ReadDirectory(info->fh, cookie, kDirectoryChunk);
+      if (!entries) {
+        fuse_reply_err(request, fs::ErrnoOf(entries.code()));
+        return;
+      }
+      for (const DirEntry& entry : *entries) {
+        const std::size_t taken = AddEntry(request, node, entry, buffer.data() + used, size - used, plus);
+        if (taken > size - used) {
+          fuse_reply_buf(request, buffer.data(), used);
+          return;
+        }
+        used += taken;
+        cookie = entry.next_cookie;
+      }
+      if (entries->size() < kDirectoryChunk) break;
+    }
+    fuse_reply_buf(request, buffer.data(), used);
+  });
+}
+
+void ReadDirectory(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* info) {
+  ReadDirectoryInto(request, node, size, offset, info, false);
+}
+
+void ReadDirectoryPlus(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info* info) {
+  ReadDirectoryInto(request, node, size, offset, info, true);
+}
+
+void ReleaseDirectory(fuse_req_t request, fuse_ino_t /*node*/, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    fs.ReleaseDirectory(info->fh);
+    fuse_reply_err(request, 0);
+  });
+}
+
+void SyncDirectory(fuse_req_t request, fuse_ino_t /*node*/, int /*data_only*/, fuse_file_info* /*info*/) {
+  fuse_reply_err(request, 0);  // names are in history when their operation returned
+}
+
+void StatFs(fuse_req_t request, fuse_ino_t /*node*/) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto result = fs.StatFs();
+    if (result) {
+      fuse_reply_statfs(request, &*result);
+    } else {
+      fuse_reply_err(request, fs::ErrnoOf(result.code()));
+    }
+  });
+}
+
+// An attribute's value or list, or how long it is, as getxattr(2) has it.
+void ReplyAttribute(fuse_req_t request, const std::string& value, std::size_t size) {
+  if (size == 0) {
+    fuse_reply_xattr(request, value.size());
+  } else if (size < value.size()) {
+    fuse_reply_err(request, ERANGE);
+  } else {
+    fuse_reply_buf(request, value.data(), value.size());
+  }
+}
+
+void GetXattr(fuse_req_t request, fuse_ino_t node, const char* name, std::size_t size) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto value = fs.GetXattr(CallerOf(request), node, name);
+    if (value) {
+      ReplyAttribute(request, *value, size);
+    } else {
+      fuse_reply_err(request, fs::ErrnoOf(value.code()));
+    }
+  });
+}
+
+void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value, std::size_t size,
+              int /*flags*/) {
+  Serve(request, [&](Filesystem& fs) {
+    fuse_reply_err(request, ErrnoOf(fs.SetXattr(CallerOf(request), node, name, {value, size})));
+  });
+}
+
+void ListXattr(fuse_req_t request, fuse_ino_t node, std::size_t size) {
+  Serve(request, [&](Filesystem& fs) {
+    std::string list;
+    for (const std::string& name : fs.ListXattr(node)) list.append(name).push_back('\0');
+    ReplyAttribute(request, list, size);
+  });
+}
+
+void RemoveXattr(fuse_req_t request, fuse_ino_t /*node*/, const char* name) {
+  fuse_reply_err(request, std::strncmp(name, "user.concordfs.", 15) == 0 ? EOPNOTSUPP : ENODATA);
+}
+
+}  // namespace
+
+// lseek, copy_file_range, locks and ioctl are left to the kernel, which does them well without us.
+const fuse_lowlevel_ops& Operations() {
+  static const fuse_lowlevel_ops kOperations = [] {
+    fuse_lowlevel_ops ops{};
+    ops.init = Init;
+    ops.lookup = Lookup;
+    ops.forget = Forget;
+    ops.forget_multi = ForgetMulti;
+    ops.getattr = GetAttr;
+    ops.setattr = SetAttr;
+    ops.readlink = ReadLink;
+    ops.mknod = MakeNode;
+    ops.mkdir = MakeDirectory;
+    ops.symlink = MakeSymlink;
+    ops.link = MakeLink;
+    ops.unlink = Unlink;
+    ops.rmdir = RemoveDirectory;
+    ops.rename = Rename;
+    ops.open = Open;
+    ops.create = Create;
+    ops.read = Read;
+    ops.write = Write;
+    ops.flush = Flush;
+    ops.release = Release;
+    ops.fsync = Sync;
+    ops.fallocate = Allocate;
+    ops.opendir = OpenDirectory;
+    ops.readdir = ReadDirectory;
+    ops.readdirplus = ReadDirectoryPlus;
+    ops.releasedir = ReleaseDirectory;
+    ops.fsyncdir = SyncDirectory;
+    ops.statfs = StatFs;
+    ops.getxattr = GetXattr;
+    ops.setxattr = SetXattr;
+    ops.listxattr = ListXattr;
+    ops.removexattr = RemoveXattr;
+    return ops;
+  }();
+  return kOperations;
+}
+
+}  // namespace concordfs::fs
