@@ -41,8 +41,11 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
   std::future<vcs::Outcome> decided;
   {
     const MutexLock lock(mutex_);  // the path as it is when the request gets its place in the queue
-    const vcs::PublishChange change{Namespace::LastPathOf(*copy->file), copy->origin,
-                                    vcs::Version{stored->blob, mode}, copy->file->linked};
+    const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);
+    const bool independent = copy->written_whole && !tracker_.Find(copy->agent, who.process, path);
+    const vcs::PublishChange change{
+        path, copy->origin, vcs::Version{stored->blob, mode}, copy->file->linked,
+        independent ? vcs::Derivation::kIndependent : vcs::Derivation::kFromBase};
     decided = committer_.Submit({change, copy->agent, who.description, who.message, context});
   }
   const vcs::Outcome outcome = decided.get();

@@ -12,8 +12,13 @@ enum class Verdict {
   kRefuse,      // somebody else's version is at head: stale
 };
 
+// Whether the wanted content may have been made from the base: its writer had read it, or kept part of it.
+enum class Derivation { kFromBase, kIndependent };
+
 // `base` is what the write stands on, `head` what the path is now, `wanted` what it is to become. Nobody's version is
-// ever replaced by a writer who didn't have it as base.
-Verdict Decide(const MaybeVersion& base, const MaybeVersion& head, const MaybeVersion& wanted);
+// ever replaced by a writer who didn't have it as base. The same bytes as at head never conflict, unless they were made
+// from an older version: two agents who both made 6 of 5, or appended the same line, mean 7, or two lines.
+Verdict Decide(const MaybeVersion& base, const MaybeVersion& head, const MaybeVersion& wanted,
+               Derivation derivation = Derivation::kIndependent);
 
 }  // namespace concordfs::vcs

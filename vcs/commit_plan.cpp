@@ -49,7 +49,7 @@ Outcome CommitPlan::DecideChange(const CommitRequest& request, const PublishChan
   outcome.occupied = at->occupied;
   outcome.kind = Outcome::Kind::kRefused;
   if (at->occupied) return outcome;
-  switch (vcs::Decide(change.base.version, at->version, change.content)) {
+  switch (vcs::Decide(change.base.version, at->version, change.content, change.derivation)) {
     case Verdict::kRefuse: return outcome;
     case Verdict::kSameAsHead:
     case Verdict::kUnchanged: outcome.kind = Outcome::Kind::kUnchanged; return outcome;

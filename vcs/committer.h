@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "vcs/commit_decision.h"
 #include "vcs/mutex.h"
 #include "vcs/repo_path.h"
 #include "vcs/result.h"
@@ -30,6 +31,7 @@ struct PublishChange {
   MaybeVersion content;
   // A working copy follows its file: renames decided before this change are applied to its path (R9).
   bool follows_renames = false;
+  Derivation derivation = Derivation::kIndependent;
 };
 
 // Rename a file, or a directory with all below it; whatever it is when the rename is decided.

@@ -80,5 +80,14 @@ TEST(CommitDecisionRule, NeverReplacesAVersionThatTheWriterDidNotStandOn) {
   }
 }
 
+// Two increments of one counter, two appends of one line: the same bytes, and yet one of them would be lost.
+TEST(CommitDecisionRule, RefusesTheBytesAtHeadWhenTheyWereMadeFromAnOlderVersion) {
+  EXPECT_EQ(Decide(kA, kB, kB, Derivation::kFromBase), Verdict::kRefuse);
+  EXPECT_EQ(Decide(kAbsent, kB, kB, Derivation::kFromBase), Verdict::kRefuse);
+  EXPECT_EQ(Decide(kB, kB, kB, Derivation::kFromBase), Verdict::kSameAsHead);
+  EXPECT_EQ(Decide(kA, kB, kA, Derivation::kFromBase), Verdict::kUnchanged);
+  EXPECT_EQ(Decide(kA, kA, kB, Derivation::kFromBase), Verdict::kPublish);
+}
+
 }  // namespace
 }  // namespace concordfs::vcs
