@@ -142,6 +142,14 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // A name for new content that nobody has yet; free again if the content can't be published.
   Result<Entry> MakeWithContent(const Caller& caller, NodeId parent, std::string_view name, vcs::FileMode mode,
                                 std::string_view content);
+  // One rename, from the caller's question to what was submitted (filesystem_rename.cpp).
+  struct RenameAttempt;
+  enum class RenameStep { kLookAgain, kStoreContent, kSubmitted, kRefused };
+  Result<void> LearnRename(RenameAttempt& attempt) EXCLUDES(mutex_);
+  Result<RenameStep> PlanRename(RenameAttempt& attempt) REQUIRES(mutex_);
+  Result<RenameStep> SubmitRename(RenameAttempt& attempt, const Bound& from, const Bound& to) REQUIRES(mutex_);
+  vcs::Base RenameBase(const Identity& who, const Bound& bound) REQUIRES(mutex_);
+  Error ParkRename(RenameAttempt& attempt) EXCLUDES(mutex_);
   Result<void> CheckWritable() const;
   Entry EntryOf(Node& node) REQUIRES(mutex_);
   Entry EntryOf(const std::shared_ptr<Directory>& directory) REQUIRES(mutex_);

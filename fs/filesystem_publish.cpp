@@ -80,6 +80,7 @@ Result<void> FilesystemImpl::Park(const std::shared_ptr<WorkingCopy>& copy, cons
   if (!stored) return stored.error();
   vcs::ParkRequest request;
   std::optional<vcs::Parked> before;
+  bool parked_already = false;
   {
     const MutexLock lock(mutex_);
     request.agent = copy->agent;
@@ -89,6 +90,12 @@ Result<void> FilesystemImpl::Park(const std::shared_ptr<WorkingCopy>& copy, cons
     request.content = vcs::Version{stored->blob, copy->mode};
     request.head_commit = head_.commit;
     before = copy->parked;
+    parked_already = before && copy->parked_version == request.content;  // programs try the same write again
+    if (parked_already) copy->Settle(stored->changes, request.content->mode);
+  }
+  if (parked_already) {
+    copy->content->Undescribe(stored->changes);
+    return {};
   }
   const auto head = trees_.ReadHead(request.head_commit);
   const auto entry = head ? trees_.Find(head->root, request.path) : head.error();
@@ -104,6 +111,7 @@ Result<void> FilesystemImpl::Park(const std::shared_ptr<WorkingCopy>& copy, cons
   copy->content->Undescribe(stored->changes);
   const MutexLock lock(mutex_);
   copy->parked = *parked;
+  copy->parked_version = request.content;
   copy->Settle(stored->changes, request.content->mode);
   return {};
 }

@@ -10,153 +10,186 @@ Error At(Code code, const vcs::RepoPath& path, const char* why) {
   return Error{code, "rename: " + vcs::Quoted(path.text()) + ": " + why};
 }
 
-// POSIX's rules for what may take whose place; `to_empty` tells of a target directory.
-Result<void> CheckKinds(bool from_is_directory, bool to_is_directory, bool to_empty, const vcs::RepoPath& to) {
-  if (from_is_directory && !to_is_directory) return At(Code::kNotDirectory, to, "not a directory");
-  if (!from_is_directory && to_is_directory) return At(Code::kIsDirectory, to, "is a directory");
-  if (to_is_directory && !to_empty) return At(Code::kNotEmpty, to, "not empty");
-  return {};
-}
-
 int Publishing(const std::shared_ptr<File>& file) { return file ? file->publishing : 0; }
 
 }  // namespace
 
+struct FilesystemImpl::RenameAttempt {
+  // The question.
+  Identity who;
+  NodeId parent = 0;
+  std::string_view name;
+  NodeId new_parent = 0;
+  std::string_view new_name;
+  bool exchange = false;
+  bool no_replace = false;
+  // What was read without the lock.
+  Learned from;
+  Learned to;
+  vcs::Head head;
+  bool target_in_history = false;
+  // The content of a file that was never published, where the rename publishes it.
+  std::shared_ptr<WorkingCopy> unpublished;
+  std::optional<WorkingFile::Stored> stored;
+  // What was made of it.
+  vcs::PublishRename rename;
+  std::shared_ptr<RenameContext> context = std::make_shared<RenameContext>();
+  std::future<vcs::Outcome> decided;
+  vcs::ParkRequest park;  // if it is refused
+};
+
 Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
                                     std::string_view new_name, unsigned flags) {
   if (auto writable = CheckWritable(); !writable) return writable;
-  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) return Error{Code::kInvalidArgument, "rename: unknown flags"};
-  const bool exchange = (flags & RENAME_EXCHANGE) != 0;
-  const Identity who = agents_->Identify(caller);
-  auto context = std::make_shared<RenameContext>();
-  context->who = who;
-  context->new_name = new_name;
-  vcs::PublishRename rename;
-  rename.exchange = exchange;
-  std::optional<WorkingFile::Stored> stored;
-  std::future<vcs::Outcome> decided;
-  vcs::ParkRequest park;  // if it is refused
+  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
+    return Error{Code::kInvalidArgument, "rename: unknown flags"};
+  }
+  RenameAttempt attempt;
+  attempt.who = agents_->Identify(caller);
+  attempt.parent = parent;
+  attempt.name = name;
+  attempt.new_parent = new_parent;
+  attempt.new_name = new_name;
+  attempt.exchange = (flags & RENAME_EXCHANGE) != 0;
+  attempt.no_replace = (flags & RENAME_NOREPLACE) != 0;
 
-  while (true) {
-    const auto learned_from = Learn(parent, name);
-    if (!learned_from) return learned_from.error();
-    const auto learned_to = Learn(new_parent, new_name);
-    if (!learned_to) return learned_to.error();
-    vcs::Head head;
-    std::optional<vcs::TreeEntry> target_entry;
-    {
-      const MutexLock lock(mutex_);
-      head = head_;
+  auto step = RenameStep::kLookAgain;
+  while (step == RenameStep::kLookAgain || step == RenameStep::kStoreContent) {
+    if (step == RenameStep::kStoreContent) {  // then look again: everything may have changed meanwhile
+      auto stored = attempt.unpublished->content->StoreAsBlob(store_);
+      if (!stored) return stored.error();
+      attempt.stored = *stored;
     }
-    if (!exchange) {  // a directory in history is never empty
-      const auto bound_path = [&]() -> Result<vcs::RepoPath> {
-        const MutexLock lock(mutex_);
-        const Node* node = names_.Find(new_parent);
-        const auto path = node != nullptr && node->directory ? Namespace::PathOf(*node->directory) : std::nullopt;
-        if (!path) return Error{Code::kNotFound, "the directory was removed"};
-        return path->Child(new_name);
-      }();
-      if (!bound_path) return bound_path.error();
-      auto entry = trees_.Find(head.root, *bound_path);
-      if (!entry) return entry.error();
-      target_entry = *std::move(entry);
-    }
+    if (auto learned = LearnRename(attempt); !learned) return learned;
+    const MutexLock lock(mutex_);
+    const auto planned = PlanRename(attempt);
+    if (!planned) return planned.error();
+    step = *planned;
+  }
+  if (step == RenameStep::kRefused) return ParkRename(attempt);
 
-    std::shared_ptr<WorkingCopy> unpublished;
-    {
-      const MutexLock lock(mutex_);
-      const auto from = Bind(parent, name, *learned_from);
-      if (!from) return from.error();
-      const auto to = Bind(new_parent, new_name, *learned_to);
-      if (!to) return to.error();
-      if (!*from || !*to || head.commit != head_.commit) continue;
-      const vcs::RepoPath& from_path = (*from)->path;
-      const vcs::RepoPath& to_path = (*to)->path;
-      if (!(*from)->child) return At(Code::kNotFound, from_path, "no such path");
-      if ((*to)->parent->opaque) return At(Code::kPermission, to_path, "inside a submodule");
-      const auto file = (*from)->AsFile();
-      const auto target = (*to)->AsFile();
-      if (exchange && !(*to)->child) return At(Code::kNotFound, to_path, "no such path");
-      if ((flags & RENAME_NOREPLACE) != 0 && (*to)->child) return At(Code::kExists, to_path, "exists");
-      if (!exchange && (*to)->child) {
-        const auto directory = (*to)->AsDirectory();
-        const bool empty = directory && directory->children.empty() && !target_entry && !directory->opaque;
-        if (auto checked = CheckKinds(!file, directory != nullptr, empty, to_path); !checked) return checked;
-      }
-      if (Publishing(file) > 0 || Publishing(target) > 0) {
-        settled_.Wait(mutex_);
-        continue;
-      }
-      const auto base_of = [&](const std::shared_ptr<File>& what, const vcs::RepoPath& path) REQUIRES(mutex_) {
-        const auto own = what ? what->CopyOf(who.agent) : nullptr;
-        return own ? own->origin : BaseFor(who, path, what ? what->head : vcs::MaybeVersion());
-      };
-      rename.from = from_path;
-      rename.to = to_path;
-      if (file || target) rename.to_base = base_of(target, to_path);
-      if (exchange && file) rename.from_base = base_of(file, from_path);
-      if (exchange && ((file && file->reserved) || (target && target->reserved))) {
-        return At(Code::kBusy, file && file->reserved ? from_path : to_path, "was never published");
-      }
-      const vcs::MaybeVersion target_head = target ? target->head : vcs::MaybeVersion();
-      // A file that never was published takes a published one's place: its content so far is what is renamed.
-      if (file && file->reserved && target_head) unpublished = file->CopyOf(who.agent);
-      if (!unpublished) stored.reset();
-      if (unpublished && (!stored || context->published != unpublished)) {
-        context->published = unpublished;
-      } else {
-        context->published = unpublished;
-        rename.unpublished = stored ? std::optional(vcs::Version{stored->blob, unpublished->mode}) : std::nullopt;
-        park.content = rename.unpublished ? rename.unpublished : file ? file->head : std::nullopt;
-        if (rename.to_base && rename.to_base->version != target_head) {
-          park.base = *rename.to_base;
-          park.head = target_head;
-          park.head_commit = head_.commit;
-        } else {
-          context->from = *(*from)->child;
-          context->to = (*to)->child;
-          context->new_parent = (*to)->parent;
-          decided = committer_.Submit({rename, who.agent, who.description, who.message, context});
-        }
-        break;
-      }
-    }
-    auto content = unpublished->content->StoreAsBlob(store_);  // then look again: everything may have changed
-    if (!content) return content.error();
-    stored = *content;
-    context->changes = content->changes;
-    context->size = unpublished->content->Size();
+  const vcs::Outcome outcome = attempt.decided.get();
+  switch (outcome.kind) {
+    case vcs::Outcome::Kind::kFailed: return outcome.error;
+    case vcs::Outcome::Kind::kRefused:
+      if (!attempt.rename.to_base) return At(Code::kExists, attempt.rename.to, "another commit made it first");
+      attempt.park.head = outcome.now;
+      attempt.park.head_commit = outcome.commit;
+      return ParkRename(attempt);
+    case vcs::Outcome::Kind::kPublished:
+    case vcs::Outcome::Kind::kUnchanged: break;
+  }
+  if (attempt.unpublished) attempt.unpublished->content->Undescribe(attempt.stored->changes);
+  DescribeMoved(attempt.context->from);
+  return {};
+}
+
+Result<void> FilesystemImpl::LearnRename(RenameAttempt& attempt) {
+  auto from = Learn(attempt.parent, attempt.name);
+  if (!from) return from.error();
+  auto to = Learn(attempt.new_parent, attempt.new_name);
+  if (!to) return to.error();
+  attempt.from = *std::move(from);
+  attempt.to = *std::move(to);
+  vcs::RepoPath target;
+  {
+    const MutexLock lock(mutex_);
+    attempt.head = head_;
+    const Node* node = names_.Find(attempt.new_parent);
+    const auto directory = node != nullptr && node->directory ? Namespace::PathOf(*node->directory) : std::nullopt;
+    if (!directory) return Error{Code::kNotFound, "rename: the directory was removed"};
+    const auto path = directory->Child(attempt.new_name);
+    if (!path) return path.error();
+    target = *path;
+  }
+  const auto entry = trees_.Find(attempt.head.root, target);
+  if (!entry) return entry.error();
+  attempt.target_in_history = entry->has_value();  // a directory that is in history is not empty
+  return {};
+}
+
+Result<FilesystemImpl::RenameStep> FilesystemImpl::PlanRename(RenameAttempt& attempt) {
+  const auto from = Bind(attempt.parent, attempt.name, attempt.from);
+  if (!from) return from.error();
+  const auto to = Bind(attempt.new_parent, attempt.new_name, attempt.to);
+  if (!to) return to.error();
+  if (!*from || !*to || attempt.head.commit != head_.commit) return RenameStep::kLookAgain;
+  const vcs::RepoPath& to_path = (*to)->path;
+  if (!(*from)->child) return At(Code::kNotFound, (*from)->path, "no such path");
+  if ((*to)->parent->opaque) return At(Code::kPermission, to_path, "inside a submodule");
+  if (attempt.exchange && !(*to)->child) return At(Code::kNotFound, to_path, "no such path");
+  if (attempt.no_replace && (*to)->child) return At(Code::kExists, to_path, "exists");
+  if (!attempt.exchange && (*to)->child) {  // POSIX's rules for what may take whose place
+    const auto directory = (*to)->AsDirectory();
+    if ((*from)->AsDirectory() && !directory) return At(Code::kNotDirectory, to_path, "not a directory");
+    if ((*from)->AsFile() && directory) return At(Code::kIsDirectory, to_path, "is a directory");
+    if (directory && (attempt.target_in_history || !directory->children.empty())) return At(Code::kNotEmpty, to_path, "not empty");
+  }
+  if (Publishing((*from)->AsFile()) > 0 || Publishing((*to)->AsFile()) > 0) {
+    settled_.Wait(mutex_);  // decide on what comes of it
+    return RenameStep::kLookAgain;
+  }
+  return SubmitRename(attempt, **from, **to);
+}
+
+vcs::Base FilesystemImpl::RenameBase(const Identity& who, const Bound& bound) {
+  const auto file = bound.AsFile();
+  const auto own = file ? file->CopyOf(who.agent) : nullptr;
+  return own ? own->origin : BaseFor(who, bound.path, file ? file->head : std::nullopt);
+}
+
+Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& attempt, const Bound& from,
+                                                                const Bound& to) {
+  const auto file = from.AsFile();
+  const auto target = to.AsFile();
+  const vcs::MaybeVersion target_head = target ? target->head : std::nullopt;
+  if (attempt.exchange && ((file && file->reserved) || (target && target->reserved))) {
+    return At(Code::kBusy, file && file->reserved ? from.path : to.path, "was never published");
+  }
+  // A file that never was published takes a published one's place: its content so far is what is renamed.
+  const auto unpublished = file && file->reserved && target_head ? file->CopyOf(attempt.who.agent) : nullptr;
+  if (attempt.unpublished != unpublished) {
+    attempt.unpublished = unpublished;
+    attempt.stored.reset();
+    if (unpublished) return RenameStep::kStoreContent;
   }
 
-  if (decided.valid()) {
-    const vcs::Outcome outcome = decided.get();
-    switch (outcome.kind) {
-      case vcs::Outcome::Kind::kFailed: return outcome.error;
-      case vcs::Outcome::Kind::kPublished:
-      case vcs::Outcome::Kind::kUnchanged: break;
-      case vcs::Outcome::Kind::kRefused:
-        if (!rename.to_base) return At(Code::kExists, rename.to, "another commit made it first");
-        park.base = *rename.to_base;
-        park.head = outcome.now;
-        park.head_commit = outcome.commit;
-        break;
-    }
-    if (outcome.kind != vcs::Outcome::Kind::kRefused) {
-      if (context->published) context->published->content->Undescribe(context->changes);
-      DescribeMoved(context->from);
-      return {};
-    }
+  vcs::PublishRename& rename = attempt.rename;
+  rename = vcs::PublishRename{from.path, to.path, {}, {}, attempt.exchange, {}};
+  if (file || target) rename.to_base = RenameBase(attempt.who, to);
+  if (attempt.exchange && file) rename.from_base = RenameBase(attempt.who, from);
+  if (unpublished) rename.unpublished = vcs::Version{attempt.stored->blob, unpublished->mode};
+  attempt.park.content = rename.unpublished ? rename.unpublished : file ? file->head : std::nullopt;
+  attempt.park.base = rename.to_base.value_or(vcs::Base{{}, head_.commit});
+  attempt.park.head = target_head;
+  attempt.park.head_commit = head_.commit;
+  if (rename.to_base && rename.to_base->version != target_head) return RenameStep::kRefused;
+
+  RenameContext& context = *attempt.context;
+  context.from = *from.child;
+  context.to = to.child;
+  context.new_parent = to.parent;
+  context.new_name = attempt.new_name;
+  context.who = attempt.who;
+  context.published = unpublished;
+  context.changes = unpublished ? attempt.stored->changes : 0;
+  context.size = unpublished ? unpublished->content->Size() : 0;
+  attempt.decided = committer_.Submit(
+      {rename, attempt.who.agent, attempt.who.description, attempt.who.message, attempt.context});
+  return RenameStep::kSubmitted;
+}
+
+// What was to be put there is kept, although its own name still has it: editors remove that name after a refusal.
+Error FilesystemImpl::ParkRename(RenameAttempt& attempt) {
+  attempt.park.agent = attempt.who.agent;
+  attempt.park.process = attempt.who.description;
+  attempt.park.path = attempt.rename.to;
+  attempt.park.reason = "rename over a path that was changed since its base was read";
+  attempt.park.time_s = Now().tv_sec;
+  if (attempt.park.content) {
+    if (auto parked = ParkContent(attempt.park); !parked) return parked.error();
   }
-  // Refused: what was to be put there is kept, although its own name still has it; editors remove that name.
-  park.agent = who.agent;
-  park.process = who.description;
-  park.path = rename.to;
-  park.reason = "rename over a path that was changed since its base was read";
-  park.time_s = Now().tv_sec;
-  if (park.content) {
-    if (auto parked = ParkContent(park); !parked) return parked.error();
-  }
-  return Refuse(who.agent, "rename over " + vcs::Quoted(rename.to.text()));
+  return Refuse(attempt.who.agent, "rename over " + vcs::Quoted(attempt.rename.to.text()));
 }
 
 }  // namespace concordfs::fs

@@ -52,6 +52,7 @@ struct WorkingCopy {
   std::uint64_t settled_changes = 0;  // content->Changes() and mode when it last was in history or parked
   vcs::FileMode settled_mode;
   std::optional<vcs::Parked> parked;  // what it was last parked as
+  vcs::MaybeVersion parked_version;
   Identity last_writer;
   timespec mtime{};
 
