@@ -13,7 +13,9 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     while (copy->publishing) settled_.Wait(mutex_);
     if (copy->discarded || !copy->IsChanged()) return {};
     mode = copy->mode;
-    refused = copy->refused;
+    // A new file that another agent removed before it was published is absent at head, as its base says; it was
+    // removed all the same (R9).
+    refused = copy->refused || (copy->stale && !copy->file->linked && !copy->origin.version);
     if (!refused) {
       copy->publishing = true;
       ++copy->file->publishing;
