@@ -70,10 +70,10 @@ Result<std::vector<DirEntry>> FilesystemImpl::ReadDirectory(HandleId id, std::ui
     for (std::size_t i = 0; i < entries.size(); ++i) {
       DirEntry& one = entries[i];
       one.next_cookie = i + 1;
-      if (one.node != 0) continue;
+      if (one.ino != 0) continue;
       if (const auto child = Namespace::FindChild(directory, one.name)) {
-        if (const auto* file = std::get_if<std::shared_ptr<File>>(&*child)) one.node = (*file)->current;
-        if (const auto* below = std::get_if<std::shared_ptr<Directory>>(&*child)) one.node = (*below)->node;
+        if (const auto* file = std::get_if<std::shared_ptr<File>>(&*child)) one.ino = (*file)->head_ino;
+        if (const auto* below = std::get_if<std::shared_ptr<Directory>>(&*child)) one.ino = (*below)->node;
       }
     }
     return std::vector<DirEntry>(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(std::min(limit, entries.size())));

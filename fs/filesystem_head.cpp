@@ -56,6 +56,7 @@ void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::Maybe
   file->head_size = size;
   file->head_time = time;
   file->current = 0;  // the old version's node lives on for who has it open
+  file->head_ino = 0;
   const auto copies = file->copies;
   for (const auto& [name, copy] : copies) {
     if (name != agent && copy->origin.version != now) MarkStale(copy);
@@ -103,9 +104,11 @@ void FilesystemImpl::ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitReq
   const bool knew = copy->written_whole || tracker_.Find(copy->agent, context.who.process, outcome.path);
   tracker_.Published(copy->agent, context.who.process, outcome.path, copy->origin.version, now,
                      knew ? vcs::BaseTracker::Writer::kKnewContent : vcs::BaseTracker::Writer::kWroteBlindly);
+  const bool first = !copy->origin.version;
   copy->origin = now;
   copy->Settle(context.changes, context.mode);
   SetHead(copy->file, outcome.now, context.size, copy->mtime, copy->agent);
+  if (first && copy->file->head_ino == 0) copy->file->head_ino = copy->ino;  // a new file keeps the number it was made with
 }
 
 void FilesystemImpl::ApplyName(const vcs::Outcome& outcome, const vcs::CommitRequest& request,

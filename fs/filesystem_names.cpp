@@ -108,7 +108,7 @@ std::shared_ptr<File> FilesystemImpl::AddFileLocked(const std::shared_ptr<Direct
 
 Attr FilesystemImpl::AttrOf(const Directory& directory) {
   Attr attr;
-  attr.node = directory.node;
+  attr.node = attr.ino = directory.node;
   attr.mode = S_IFDIR | 0755;
   attr.links = directory.linked ? 2 : 0;
   attr.uid = options_.uid;
@@ -121,6 +121,7 @@ Attr FilesystemImpl::AttrOf(const Node& node) {
   if (node.directory) return AttrOf(*node.directory);
   Attr attr;
   attr.node = node.id;
+  attr.ino = node.copy ? node.copy->ino : node.ino;
   attr.links = node.file->linked ? 1 : 0;
   attr.uid = options_.uid;
   attr.gid = options_.gid;

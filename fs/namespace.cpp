@@ -80,6 +80,8 @@ Node& Namespace::AddVersionNode(const std::shared_ptr<File>& file, const vcs::Ba
   node.size = size;
   node.mode = mode;
   node.mtime = node.atime = node.ctime = mtime;
+  if (file->head_ino == 0) file->head_ino = node.id;
+  node.ino = file->head_ino;
   ++file->nodes;
   return node;
 }
@@ -90,6 +92,7 @@ Node& Namespace::AddCopyNode(const std::shared_ptr<WorkingCopy>& copy) {
   node.copy = copy;
   node.mtime = node.atime = node.ctime = copy->mtime;
   copy->node = node.id;
+  copy->ino = copy->file->head_ino != 0 ? copy->file->head_ino : node.id;
   ++copy->file->nodes;
   return node;
 }

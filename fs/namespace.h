@@ -37,6 +37,7 @@ struct WorkingCopy {
   const std::string agent;
   const std::shared_ptr<File> file;
   NodeId node = 0;   // 0: none of its own (a refused handle's copy)
+  NodeId ino = 0;    // st_ino: that of the version it was made of, because editors compare before and after open
   vcs::Base origin;  // the version that it was made of, or last published; all that it holds stands on this
   vcs::FileMode mode;
   const std::unique_ptr<WorkingFile> content;
@@ -77,6 +78,7 @@ struct File {
   std::optional<std::uint64_t> head_size;  // bytes, once known
   timespec head_time{};             // mtime of the newest version
   NodeId current = 0;               // the node of the newest version, once it was looked up
+  NodeId head_ino = 0;              // st_ino of the newest version, once it has one
   int nodes = 0;                    // how many nodes, old versions included, belong to it
   int publishing = 0;               // publishes under way: name operations wait
   std::map<std::string, std::shared_ptr<WorkingCopy>> copies;  // by agent; none is stale or discarded
@@ -112,6 +114,7 @@ struct Node {
   std::shared_ptr<File> file;
   std::shared_ptr<WorkingCopy> copy;
   vcs::Base version;
+  NodeId ino = 0;  // st_ino of a version
   std::uint64_t size = 0;
   mode_t mode = 0;
   timespec mtime{};

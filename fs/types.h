@@ -26,7 +26,8 @@ struct Caller {
 };
 
 struct Attr {
-  NodeId node = 0;  // also st_ino: it belongs to the version, as after an atomic save
+  NodeId node = 0;
+  NodeId ino = 0;   // st_ino: it belongs to the version, as after an atomic save
   mode_t mode = 0;  // type and permissions
   nlink_t links = 1;
   uid_t uid = 0;
@@ -59,7 +60,7 @@ struct Created {
 
 struct DirEntry {
   std::string name;
-  NodeId node = 0;                // 0: unknown until it is looked up
+  NodeId ino = 0;                 // 0: unknown until it is looked up
   mode_t type = 0;                // S_IFDIR, S_IFREG or S_IFLNK
   std::uint64_t next_cookie = 0;  // where a read goes on behind this entry
 };

@@ -102,6 +102,7 @@ void Committer::Run() {
 }
 
 void Committer::ProcessBatch(std::vector<Waiting> batch) {
+  WatchBranch();  // cheaper than a lost swap
   for (int swaps = 0; !batch.empty();) {
     CommitPlan plan(trees_, head_, options_.now_s());
     std::vector<Decided> decided;

@@ -45,7 +45,7 @@ void ReplyAfterExpiries(fuse_req_t request, int number) {
 
 struct stat ToStat(const Attr& attr) {
   struct stat out {};
-  out.st_ino = attr.node;
+  out.st_ino = attr.ino;
   out.st_mode = attr.mode;
   out.st_nlink = attr.links;
   out.st_uid = attr.uid;
@@ -281,7 +281,7 @@ void OpenDirectory(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 std::size_t AddEntry(fuse_req_t request, fuse_ino_t directory, const DirEntry& entry, char* at, std::size_t room,
                      bool plus) {
   struct stat plain {};
-  plain.st_ino = entry.node != 0 ? entry.node : kUnknownInode;
+  plain.st_ino = entry.ino != 0 ? entry.ino : kUnknownInode;
   plain.st_mode = entry.type;
   const auto cookie = static_cast<off_t>(entry.next_cookie);
   if (!plus) return fuse_add_direntry(request, at, room, entry.name.c_str(), &plain, cookie);
