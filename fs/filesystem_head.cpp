@@ -171,43 +171,76 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   }
 }
 
+namespace {
+
+// A known directory whose tree is another since the branch was moved; null where it is no directory.
+struct ChangedTrees {
+  std::shared_ptr<const vcs::Tree> before;
+  std::shared_ptr<const vcs::Tree> after;
+};
+
+std::shared_ptr<const vcs::Tree> LoadOrLog(vcs::TreeReader& trees, const vcs::TreeEntry* entry) {
+  if (entry == nullptr || (!entry->IsDirectory() && !entry->IsSubmodule())) return nullptr;
+  if (entry->IsSubmodule()) return std::make_shared<const vcs::Tree>();
+  auto tree = trees.Load(entry->id);
+  if (tree) return *tree;
+  spdlog::error("{}: {}", vcs::Quoted(entry->name), tree.error().message);
+  return nullptr;
+}
+
+bool SameEntry(const vcs::TreeEntry* a, const vcs::TreeEntry* b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->id == b->id && a->mode == b->mode;
+}
+
+const vcs::TreeEntry* FindIn(const std::shared_ptr<const vcs::Tree>& tree, const std::string& name) {
+  return tree ? tree->Find(name) : nullptr;
+}
+
+}  // namespace
+
 // Others moved the branch. Which names of ours changed is found out without the lock, because that reads trees; then all
-// of it takes effect at once. Renames wait for this thread, so the paths stay what they are meanwhile.
+// of it takes effect at once. Trees that are the same are not entered. Renames wait for this thread, so that a
+// directory's name and place stay what they are meanwhile.
 void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
-  std::map<std::shared_ptr<Directory>, std::shared_ptr<const vcs::Tree>> changed;  // null: no such directory any more
-  std::set<std::shared_ptr<Directory>> seen;
+  std::map<std::shared_ptr<Directory>, ChangedTrees> changed;
+  std::vector<std::shared_ptr<Directory>> in_order;  // parents first
+  std::set<std::shared_ptr<Directory>> same;
+  const vcs::TreeEntry root_before{"", vcs::FileMode::kDirectory, move.before.root};
+  const vcs::TreeEntry root_after{"", vcs::FileMode::kDirectory, move.after.root};
+  if (!SameEntry(&root_before, &root_after)) {
+    const MutexLock lock(mutex_);
+    in_order.push_back(names_.root());
+  }
+  for (const auto& root : in_order) changed[root] = {LoadOrLog(trees_, &root_before), LoadOrLog(trees_, &root_after)};
   while (true) {
-    std::vector<std::pair<std::shared_ptr<Directory>, vcs::RepoPath>> unseen;
+    std::vector<std::shared_ptr<Directory>> unseen;
     {
       const MutexLock lock(mutex_);
-      for (const auto& directory : names_.Directories()) {
-        if (seen.contains(directory)) continue;
-        if (const auto path = Namespace::PathOf(*directory)) unseen.emplace_back(directory, *path);
+      for (const auto& directory : in_order) {
+        for (const auto& [name, child] : directory->children) {
+          const auto* below = std::get_if<std::shared_ptr<Directory>>(&child);
+          if (below != nullptr && !changed.contains(*below) && !same.contains(*below)) unseen.push_back(*below);
+        }
       }
-      if (unseen.empty()) {
+      if (unseen.empty()) {  // nobody learned another one since
         head_ = move.after;
-        for (const auto& directory : names_.Directories()) {  // parents first
-          const auto found = changed.find(directory);
-          if (found != changed.end() && directory->linked) ReconcileDirectory(directory, found->second.get());
+        for (const auto& directory : in_order) {
+          if (directory->linked) ReconcileDirectory(directory, changed.at(directory).after.get());
         }
         return;
       }
     }
-    for (const auto& [directory, path] : unseen) {
-      seen.insert(directory);
-      const auto before = trees_.Find(move.before.root, path);
-      const auto after = trees_.Find(move.after.root, path);
-      if (before && after && *before && *after && (*before)->id == (*after)->id && (*before)->mode == (*after)->mode) continue;
-      if (!after) spdlog::error("{}: {}", vcs::Quoted(path.text()), after.error().message);
-      std::shared_ptr<const vcs::Tree> tree;
-      if (after && *after && (*after)->IsDirectory()) {
-        const auto loaded = trees_.Load((*after)->id);
-        if (loaded) tree = *loaded;
-        if (!loaded) spdlog::error("{}: {}", vcs::Quoted(path.text()), loaded.error().message);
-      } else if (after && *after && (*after)->IsSubmodule()) {
-        tree = std::make_shared<const vcs::Tree>();
+    for (const auto& directory : unseen) {
+      const ChangedTrees& parent = changed.at(directory->parent);
+      const vcs::TreeEntry* before = FindIn(parent.before, directory->name);
+      const vcs::TreeEntry* after = FindIn(parent.after, directory->name);
+      if (SameEntry(before, after)) {
+        same.insert(directory);
+        continue;
       }
-      changed.emplace(directory, std::move(tree));
+      changed[directory] = {LoadOrLog(trees_, before), LoadOrLog(trees_, after)};
+      in_order.push_back(directory);
     }
   }
 }

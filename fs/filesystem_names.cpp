@@ -145,7 +145,6 @@ Entry FilesystemImpl::EntryOf(Node& node) {
 Entry FilesystemImpl::EntryOf(const std::shared_ptr<Directory>& directory) {
   Node* node = names_.Find(directory->node);
   ++node->lookups;
-  ++directory->lookups;
   return Entry{AttrOf(*directory), kLongTimeout_s, kLongTimeout_s};
 }
 
@@ -159,6 +158,10 @@ Node& FilesystemImpl::CurrentNode(const std::shared_ptr<File>& file) {
 }
 
 Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::string_view name) {
+  // Looking for what git can't hold (".git") is no mistake; only making it is.
+  if (const auto checked = vcs::CheckName(name); !checked && checked.code() == Code::kInvalidName) {
+    return Error{Code::kNotFound, checked.error().message};
+  }
   std::optional<Identity> who;
   while (true) {
     const auto learned = Learn(parent, name);

@@ -48,7 +48,7 @@ std::shared_ptr<Handle> FilesystemImpl::HandleOn(const std::shared_ptr<WorkingCo
   handle->node = node;
   handle->who = who;
   handle->who.agent = copy->agent;  // a descriptor that was handed over acts for whose working copy it is
-  handle->writable = (flags & O_ACCMODE) != O_RDONLY;
+  handle->writable = Writes(flags);
   handle->append = (flags & O_APPEND) != 0;
   handle->copy = copy;
   ++copy->handles;

@@ -99,7 +99,6 @@ struct Directory {
   bool kept = false;    // exists also while git holds nothing in it (R12)
   bool opaque = false;  // a submodule: an empty directory that nothing can be put in
   int handles = 0;
-  std::uint64_t lookups = 0;
   timespec mtime{};
   std::map<std::string, Child, std::less<>> children;  // those that are known
 };
