@@ -98,8 +98,10 @@ TEST_F(OutsideWorld, IsNeverOverwrittenByThoseWhoWriteMeanwhile) {
   Must("andrew", "echo 0 > pushed");
   Clone clone = MakeClone();
   Process writer({.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c",
-                           "import os\nn = 0\nwhile not os.path.exists(os.environ['OUT'] + '/stop'):\n"
-                           "    open('written', 'w').write('%d\\n' % n); n += 1\nprint(n)\n"},
+                           // The pauses are for git, whose push would lose every race against an endless writer.
+                           "import os, random, time\nn = 0\nwhile not os.path.exists(os.environ['OUT'] + '/stop'):\n"
+                           "    open('written', 'w').write('%d\\n' % n); n += 1; time.sleep(random.random() / 5)\n"
+                           "print(n)\n"},
                   .cwd = Dir(),
                   .environment = {{"CONCORDFS_AGENT", "writer"}, {"OUT", Outside()}},
                   .output_file = {}});

@@ -103,15 +103,24 @@ TEST_F(StaleWriter, IsNotDisturbedByChangesOfOtherPaths) {
   EXPECT_EQ(Show("f"), "A\nmine\n");
 }
 
-TEST_F(StaleWriter, IsAcceptedWithoutACommitWhenTheBytesAreThoseOfTheHead) {
+TEST_F(StaleWriter, IsAcceptedWithoutACommitForBytesOfTheHeadThatOweNothingToItsBase) {
   Must("andrew", "echo A > f");
   AgentPython benson("same-benson", Dir());
-  ASSERT_EQ(benson.Do("fd = os.open('f', os.O_RDWR); os.read(fd, 9); os.pwrite(fd, b'B\\n', 0)"), "ok");
+  ASSERT_EQ(benson.Do("fd = os.open('f', os.O_WRONLY | os.O_TRUNC); os.write(fd, b'B\\n')"), "ok");
   Must("andrew", "echo B > f");
   const std::string head = repository().Head();
   EXPECT_EQ(benson.Do("os.close(fd)"), "ok") << "same bytes never conflict (R5)";
   EXPECT_EQ(repository().Head(), head);
   EXPECT_THAT(Rejected("same-benson"), IsEmpty());
+}
+
+TEST_F(StaleWriter, IsRefusedForBytesOfTheHeadThatItMadeFromAnOlderVersion) {
+  // Two who both make 6 of 5 mean 7.
+  Must("andrew", "echo 5 > f");
+  AgentPython benson("six", Dir());
+  ASSERT_EQ(benson.Do("fd = os.open('f', os.O_RDWR); os.read(fd, 9); os.pwrite(fd, b'6\\n', 0)"), "ok");
+  Must("andrew", "echo 6 > f");
+  EXPECT_EQ(benson.Do("os.close(fd)"), "ESTALE");
 }
 
 TEST_F(StaleWriter, IsNeverMadeByTheAgentsOwnCommit) {

@@ -28,8 +28,8 @@ std::vector<std::string> MountsBelow(const std::string& folder) {
 
 }  // namespace
 
-TempDir::TempDir() {
-  std::string name = "/tmp/concordfs-mount-XXXXXX";
+TempDir::TempDir(const std::string& below) {
+  std::string name = below + "/concordfs-mount-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "mkdtemp: " << std::strerror(errno);
   path_ = name;
 }

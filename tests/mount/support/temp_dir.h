@@ -1,4 +1,4 @@
-// A directory of the test's own below /tmp, gone when the test is over.
+// A directory of the test's own, gone when the test is over.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +10,7 @@ namespace concordfs::mounttest {
 // Threads: one.
 class TempDir {
  public:
-  TempDir();
+  explicit TempDir(const std::string& below = "/tmp");
   // Detaches what is still mounted below it, then removes all of it.
   ~TempDir();
   TempDir(const TempDir&) = delete;
