@@ -135,18 +135,9 @@ void FilesystemImpl::Sweep() {
   std::vector<std::shared_ptr<WorkingCopy>> orphans;
   {
     const MutexLock lock(mutex_);
-    redirects_.DropExpired();
+    for (const auto& copy : redirects_.DropExpired()) Unpin(copy);  // its caller was killed between the two
     processes = tracker_.Processes();
     orphans.swap(orphans_);
-    for (const auto& copy : names_.Copies()) {
-      // Made for an open that never came: its caller was killed between the two.
-      if (copy->handles == 0 && !copy->IsChanged() && copy->file->publishing == 0) {
-        const Node* node = names_.Find(copy->node);
-        if (node != nullptr && node->lookups > 0) continue;
-        copy->file->copies.erase(copy->agent);
-        names_.Prune(copy->node);
-      }
-    }
   }
   std::erase_if(processes, [&](const vcs::ProcessKey& process) { return !agents_->IsGone(process); });  // reads /proc
   for (const auto& copy : orphans) {

@@ -202,7 +202,17 @@ void FilesystemImpl::Release(HandleId id) {
 }
 
 void FilesystemImpl::LetGo(const std::shared_ptr<WorkingCopy>& copy) {
-  if (--copy->handles > 0) return;
+  --copy->handles;
+  ForgetIfUnused(copy);
+}
+
+void FilesystemImpl::Unpin(const std::shared_ptr<WorkingCopy>& copy) {
+  --copy->pins;
+  ForgetIfUnused(copy);
+}
+
+void FilesystemImpl::ForgetIfUnused(const std::shared_ptr<WorkingCopy>& copy) {
+  if (copy->handles > 0 || copy->pins > 0) return;
   if (copy->discarded) {
     copy->content->GiveUp();
   } else if (copy->IsChanged()) {

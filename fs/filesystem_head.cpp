@@ -40,7 +40,7 @@ void FilesystemImpl::MarkStale(const std::shared_ptr<WorkingCopy>& copy) {
   if (copy->stale) return;
   copy->stale = true;
   if (copy->file->CopyOf(copy->agent) == copy) copy->file->copies.erase(copy->agent);
-  if (copy->handles > 0) return;
+  if (copy->handles > 0 || copy->pins > 0) return;
   if (copy->IsChanged()) {
     orphans_.push_back(copy);
   } else {

@@ -182,9 +182,13 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
     bool size_unknown = false;  // learn the size of the file's newest version and plan again
   };
   Result<OpenPlan> PlanOpen(const Identity& who, pid_t tid, NodeId node, int flags) REQUIRES(mutex_);
-  Result<OpenPlan> PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags, bool repeated)
+  Result<OpenPlan> PlanWrite(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve) REQUIRES(mutex_);
+  Result<OpenPlan> PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve)
       REQUIRES(mutex_);
-  Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, int flags, bool repeated) REQUIRES(mutex_);
+  Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve) REQUIRES(mutex_);
+  Error SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to)
+      REQUIRES(mutex_);
+  void Unpin(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   Result<void> LearnSize(NodeId node) EXCLUDES(mutex_);
   Result<Created> CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
   // Every change of bytes through a handle: refused and parked if the handle's base is stale.
@@ -205,6 +209,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   void MarkStale(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   // The copy has one handle less; forgets it if nobody needs it.
   void LetGo(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
+  void ForgetIfUnused(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
 
   // Following the head (filesystem_head.cpp).
   void OnHeadMoved(const vcs::HeadMove& move) override;

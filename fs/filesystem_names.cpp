@@ -175,13 +175,11 @@ Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::s
       if (const auto directory = (*bound)->AsDirectory()) return EntryOf(directory);
       const std::shared_ptr<File> file = (*bound)->AsFile();
       if (file->copies.empty() || who) {
-        const NodeId redirected = redirects_.OnLookup(caller.tid, file.get());
-        Node* node = names_.Find(redirected);
-        if (node == nullptr || node->file != file) {
-          const auto own = who ? file->CopyOf(who->agent) : nullptr;
-          node = own ? names_.Find(own->node) : &CurrentNode(file);
-        }
-        return EntryOf(*node);
+        auto copy = redirects_.Target(caller.tid, file.get());
+        if (!copy && who) copy = file->CopyOf(who->agent);
+        Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
+        redirects_.OnAnswer(caller.tid, file.get(), node.id);
+        return EntryOf(node);
       }
     }
     who = agents_->Identify(caller);  // reads /proc: not under the lock

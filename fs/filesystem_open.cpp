@@ -134,62 +134,71 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanOpen(const Identity& who, p
   if (node->directory) return Error{Code::kIsDirectory, "open: is a directory"};
   if (Writes(flags) && options_.read_only) return Error{Code::kReadOnly, "mounted read-only"};
   const std::shared_ptr<File> file = node->file;
-  const bool repeated = redirects_.TakeRepeated(tid, file.get());
-  if (node->copy) return PlanCopyOpen(who, tid, *node, flags, repeated);
-  if (!Writes(flags)) return PlanRead(who, tid, *node, flags, repeated);
+  if (Writes(flags) && !node->copy && file->head && !file->head_size) {
+    return OpenPlan{.handle = nullptr, .version = {}, .size_unknown = true};
+  }
+  const Redirects::Taken taken = redirects_.Take(tid, file.get(), id);
+  auto plan = node->copy      ? PlanCopyOpen(who, tid, *node, flags, taken.MustServe())
+              : Writes(flags) ? PlanWrite(who, tid, *node, flags, taken.MustServe())
+                              : PlanRead(who, tid, *node, flags, taken.MustServe());
+  if (taken.target) Unpin(taken.target);
+  return plan;
+}
 
+// To another node of the file: not an error that a program sees, because the kernel looks the path up again.
+Error FilesystemImpl::SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to) {
+  if (to) ++to->pins;
+  if (const auto replaced = redirects_.Remember(tid, file.get(), to)) Unpin(replaced);
+  return LookAgain();
+}
+
+Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanWrite(const Identity& who, pid_t tid, Node& node, int flags,
+                                                           bool must_serve) {
+  const std::shared_ptr<File> file = node.file;
   std::shared_ptr<WorkingCopy> own = file->CopyOf(who.agent);
   const vcs::MaybeVersion stands_on = own ? own->origin.version : file->head;
   const vcs::RepoPath path = Namespace::LastPathOf(*file);
   if (WritesWithoutReading(flags) && BaseFor(who, path, stands_on).version != stands_on) {
     return RefuseLocked(who.agent, "open " + vcs::Quoted(path.text()));
   }
-  if (!file->linked && !repeated) {  // gone, or another file's name: a lookup tells
-    redirects_.Remember(tid, file.get(), 0);
-    return LookAgain();
-  }
+  if (!file->linked && !must_serve) return SendAway(tid, file, nullptr);  // gone, or another file's name
   if (!own) {
-    if (file->head && !file->head_size) return OpenPlan{.handle = nullptr, .version = {}, .size_unknown = true};
     own = MakeCopy(file, who);
     if (!file->linked) {  // an unlinked file's descriptor, opened again: as private as the file is by now
       own->discarded = true;
       file->copies.erase(who.agent);
     }
   }
-  if (!repeated) {
-    redirects_.Remember(tid, file.get(), own->node);
-    return LookAgain();
-  }
+  if (!must_serve) return SendAway(tid, file, own);
   // Came back without a lookup (/proc/self/fd): the working copy, past the cached pages of the version's node.
-  return OpenPlan{.handle = HandleOn(own, id, who, flags), .version = {}, .direct_io = true};
+  return OpenPlan{.handle = HandleOn(own, node.id, who, flags), .version = {}, .direct_io = true};
 }
 
 Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags,
-                                                              bool repeated) {
+                                                              bool must_serve) {
   const std::shared_ptr<WorkingCopy> copy = node.copy;
-  if (copy->file->CopyOf(who.agent) != copy) {  // another agent's, or one that is over
-    if (!repeated) {
-      redirects_.Remember(tid, copy->file.get(), 0);
-      return LookAgain();
-    }
-  } else if (WritesWithoutReading(flags)) {
+  if (copy->file->CopyOf(who.agent) != copy && !must_serve) {  // another agent's, or one that is over
+    return SendAway(tid, copy->file, nullptr);
+  }
+  if (WritesWithoutReading(flags) && !copy->discarded) {
     const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);
-    if (BaseFor(who, path, copy->origin.version).version != copy->origin.version) {
+    if (copy->stale || BaseFor(who, path, copy->origin.version).version != copy->origin.version) {
       return RefuseLocked(who.agent, "open " + vcs::Quoted(path.text()));
     }
   }
+  // It was over between the lookup and now: as good as new, if nothing else has taken its place.
+  const std::shared_ptr<File>& file = copy->file;
+  const bool free = file->linked && !copy->stale && !copy->discarded && !file->CopyOf(copy->agent);
+  if (free && copy->origin.version == file->head) file->copies[copy->agent] = copy;
   return OpenPlan{.handle = HandleOn(copy, node.id, who, flags), .version = {}};
 }
 
 Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, pid_t tid, Node& node, int flags,
-                                                          bool repeated) {
+                                                          bool must_serve) {
   const std::shared_ptr<File> file = node.file;
   const auto own = file->CopyOf(who.agent);
   const bool newest = file->linked && !own && file->current == node.id;
-  if (!newest && !repeated) {
-    redirects_.Remember(tid, file.get(), own ? own->node : 0);
-    return LookAgain();
-  }
+  if (!newest && !must_serve) return SendAway(tid, file, own);
   auto handle = std::make_shared<Handle>();
   handle->node = node.id;
   handle->who = who;
@@ -206,6 +215,7 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
   const Identity who = agents_->Identify(caller);
   Created created;
   NodeId existing = 0;
+  std::shared_ptr<WorkingCopy> pinned;
   while (true) {
     const auto learned = Learn(parent, name);
     if (!learned) return learned.error();
@@ -231,9 +241,15 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
     Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
     created.entry = EntryOf(node);
     existing = node.id;
+    pinned = copy;
+    if (pinned) ++pinned->pins;
     break;
   }
   auto opened = Open(caller, existing, flags & ~(O_CREAT | O_EXCL));
+  if (pinned) {
+    const MutexLock lock(mutex_);
+    Unpin(pinned);
+  }
   if (!opened) {
     Forget(existing, 1);
     return opened.error();
@@ -257,6 +273,7 @@ Result<Created> FilesystemImpl::CreateNew(const Bound& bound, const Identity& wh
   copy->created = true;
   copy->written_whole = true;
   const auto handle = HandleOn(copy, copy->node, who, flags);
+  handle->read = (flags & O_EXCL) != 0;  // whatever its agent knew of another file of that name
   Created created;
   created.entry = EntryOf(*names_.Find(copy->node));
   created.opened.handle = AddHandle(handle);

@@ -155,7 +155,7 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& a
   }
 
   vcs::PublishRename& rename = attempt.rename;
-  rename = vcs::PublishRename{from.path, to.path, {}, {}, attempt.exchange, {}};
+  rename = vcs::PublishRename{from.path, to.path, {}, {}, attempt.exchange, {}, file && file->head};
   if (file || target) rename.to_base = RenameBase(attempt.who, to);
   if (attempt.exchange && file) rename.from_base = RenameBase(attempt.who, from);
   if (unpublished) rename.unpublished = vcs::Version{attempt.stored->blob, unpublished->mode};

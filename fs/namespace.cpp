@@ -164,7 +164,7 @@ void Namespace::Prune(NodeId id) {
     return;
   }
   const std::shared_ptr<File> file = node->file;
-  if (node->copy && (node->copy->handles > 0 || file->CopyOf(node->copy->agent) == node->copy)) return;
+  if (node->copy && (node->copy->handles > 0 || node->copy->pins > 0 || file->CopyOf(node->copy->agent) == node->copy)) return;
   if (file->current == id) file->current = 0;
   nodes_.erase(id);
   --file->nodes;

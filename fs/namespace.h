@@ -44,6 +44,7 @@ struct WorkingCopy {
 
   int handles = 0;              // open on it
   int writers = 0;              // of these, opened for writing
+  int pins = 0;                 // callers that were sent to it and have not come yet
   bool publishing = false;      // one publish at a time
   bool created = false;         // the name is to be published even if nothing is written
   bool written_whole = false;   // created or truncated to nothing since: its writer knows all of the content

@@ -5,54 +5,78 @@
 
 #include <chrono>
 #include <map>
-#include <optional>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "fs/types.h"
 
 namespace concordfs::fs {
 
 struct File;
+struct WorkingCopy;
 
-// By (thread, file): a node's id would confuse two threads that open different versions of one file. Guarded by the
-// file system's mutex.
+// By (thread, file): a node's id would confuse two threads that open different versions of one file. The kernel repeats
+// an open once, so whoever was sent away is served when it comes back. Guarded by the file system's mutex.
 class Redirects {
  public:
   // How long a redirect is remembered: the kernel repeats at once, or never (the caller was killed).
-  static constexpr std::chrono::seconds kTimeToLive{5};
+  static constexpr std::chrono::seconds kTimeToLive{2};
 
-  // The thread was sent away from the file's node it tried to open, to `target` (0: whatever a lookup answers).
-  void Remember(pid_t tid, const File* file, NodeId target) {
-    pending_[{tid, file}] = Redirect{target, false, Clock::now() + kTimeToLive};
+  // The thread was sent away from the file's node that it tried to open: to `target`, which has to be kept until it
+  // comes back, or (null) to whatever a lookup answers. Returns the target of the redirect that this one replaces.
+  std::shared_ptr<WorkingCopy> Remember(pid_t tid, const File* file, std::shared_ptr<WorkingCopy> target) {
+    Redirect& redirect = pending_[{tid, file}];
+    auto replaced = std::move(redirect.target);
+    redirect = Redirect{std::move(target), 0, Clock::now() + kTimeToLive};
+    return replaced;
   }
 
-  // A lookup by the thread found the file: the node that it is to get, 0 for no particular one.
-  NodeId OnLookup(pid_t tid, const File* file) {
+  // Where a lookup of the file by this thread is to lead; null: nowhere in particular.
+  std::shared_ptr<WorkingCopy> Target(pid_t tid, const File* file) const {
     const auto found = pending_.find({tid, file});
-    if (found == pending_.end() || found->second.end < Clock::now()) return 0;
-    found->second.looked_up = true;
-    return found->second.target;
+    return found == pending_.end() ? nullptr : found->second.target;
+  }
+  // The thread was answered this node when it looked the file up.
+  void OnAnswer(pid_t tid, const File* file, NodeId node) {
+    const auto found = pending_.find({tid, file});
+    if (found != pending_.end()) found->second.answered = node;
   }
 
-  // The thread opens one of the file's nodes. True if it was sent away and comes back without having looked up:
-  // /proc/self/fd, or a caller that we can't see. Forgets the redirect.
-  bool TakeRepeated(pid_t tid, const File* file) {
+  // The thread opens a node of the file. Forgets its redirect; `target` may be let go.
+  struct Taken {
+    bool pending = false;     // it was sent away before ...
+    bool looked_up = false;   // ... has looked up since (else: /proc/self/fd, or a caller that we can't see) ...
+    bool as_answered = false; // ... and opens the node that it was answered
+    std::shared_ptr<WorkingCopy> target;
+    // There is nowhere to send it to any more: it has to be served here.
+    bool MustServe() const { return pending && (!looked_up || as_answered); }
+  };
+  Taken Take(pid_t tid, const File* file, NodeId node) {
     const auto found = pending_.find({tid, file});
-    if (found == pending_.end()) return false;
-    const bool repeated = !found->second.looked_up && found->second.end >= Clock::now();
+    if (found == pending_.end()) return {};
+    Redirect redirect = std::move(found->second);
     pending_.erase(found);
-    return repeated;
+    const bool in_time = redirect.end >= Clock::now();
+    return Taken{in_time, redirect.answered != 0, redirect.answered == node, std::move(redirect.target)};
   }
 
-  void DropExpired() {
-    std::erase_if(pending_, [now = Clock::now()](const auto& entry) { return entry.second.end < now; });
+  // Forgets the redirects of callers that never came back; returns their targets.
+  std::vector<std::shared_ptr<WorkingCopy>> DropExpired() {
+    std::vector<std::shared_ptr<WorkingCopy>> targets;
+    std::erase_if(pending_, [&, now = Clock::now()](auto& entry) {
+      if (entry.second.end >= now) return false;
+      if (entry.second.target) targets.push_back(std::move(entry.second.target));
+      return true;
+    });
+    return targets;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Redirect {
-    NodeId target = 0;
-    bool looked_up = false;
+    std::shared_ptr<WorkingCopy> target;
+    NodeId answered = 0;
     Clock::time_point end;
   };
   std::map<std::pair<pid_t, const File*>, Redirect> pending_;
