@@ -87,6 +87,8 @@ Outcome CommitPlan::DecideRename(const CommitRequest& request, const PublishRena
   }
   std::optional<TreeEntry> moved = from->entry;
   if (rename.unpublished) moved = TreeEntry{"", rename.unpublished->mode, rename.unpublished->blob};
+  if (!moved && rename.from_published)
+    return Failed(Error{Code::kNotFound, "rename: " + Quoted(rename.from.text()) + " is gone"}, rename.to);
   if (!moved) {  // nothing in history has that name: only the live names change
     if (to->entry)
       return Failed(Error{Code::kBusy, "rename: " + Quoted(rename.from.text()) + " was never published"}, rename.to);
@@ -113,7 +115,8 @@ Outcome CommitPlan::DecideRename(const CommitRequest& request, const PublishRena
                                   ? "Exchange " + Quoted(rename.from.text()) + " and " + Quoted(rename.to.text())
                               : from->entry ? "Rename " + Quoted(rename.from.text()) + " to " + Quoted(rename.to.text())
                                             : SubjectOf(to->version, outcome.moved, rename.to);
-  outcome.commit = AddCommit(request, subject, to->version);
+  // A never published file that brings the bytes that are there already makes no commit (R5).
+  if (editor_.root() != tip_.root) outcome.commit = AddCommit(request, subject, to->version);
   return outcome;
 }
 

@@ -45,6 +45,8 @@ struct PublishRename {
   // Swap the two instead. Then `from_base` is checked as well, where given.
   bool exchange = false;
   std::optional<Base> from_base;
+  // `from` is in history as far as the submitter knows: if it is not any more, there is nothing to rename (kNotFound).
+  bool from_published = false;
 };
 
 // Whatever the submitter wants to find again in the outcome.

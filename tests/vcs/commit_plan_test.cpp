@@ -35,7 +35,7 @@ class CommitPlanTest : public ::testing::Test {
   }
   Outcome Rename(const PublishRename& rename) { return plan_->Decide({rename, "andrew", "", "", nullptr}).outcome; }
   Outcome Rename(const std::string& from, const std::string& to, const std::optional<MaybeVersion>& to_base = {}) {
-    PublishRename rename{Path(from), Path(to), {}, {}, false, {}};
+    PublishRename rename{Path(from), Path(to), {}, {}, false, {}, false};
     if (to_base) rename.to_base = On(*to_base);
     return Rename(rename);
   }
@@ -250,7 +250,7 @@ TEST_F(CommitPlanTest, RefusesToRenameThroughAFile) {
 
 TEST_F(CommitPlanTest, PublishesAnUnpublishedFileUnderTheNameThatItIsRenamedTo) {
   PlanOn({{"f", a_}});
-  PublishRename save{Path("t"), Path("f"), On(a_), c_, false, {}};
+  PublishRename save{Path("t"), Path("f"), On(a_), c_, false, {}, false};
   const Outcome outcome = Rename(save);
   EXPECT_EQ(outcome.kind, Kind::kPublished);
   EXPECT_EQ(outcome.moved, MaybeVersion(c_));
@@ -268,9 +268,29 @@ TEST_F(CommitPlanTest, RenamesWhatHistoryNeverHadWithoutACommit) {
   ExpectNothingLeftBehind();
 }
 
+TEST_F(CommitPlanTest, MakesNoCommitForAnUnpublishedFileOfTheSameBytes) {  // an editor that saves without a change
+  PlanOn({{"f", a_}});
+  const Outcome outcome = Rename(PublishRename{Path("t"), Path("f"), On(a_), a_, false, {}, false});
+  EXPECT_EQ(outcome.kind, Kind::kPublished);
+  EXPECT_EQ(outcome.commit, head_.commit);
+  EXPECT_EQ(outcome.moved, MaybeVersion(a_));
+  ExpectNothingLeftBehind();
+}
+
+TEST_F(CommitPlanTest, FailsToRenameWhatWasPublishedAndIsGone) {
+  PlanOn({{"f", a_}});
+  for (const std::string to : {"new", "f"}) {
+    const Outcome outcome = Rename(
+        PublishRename{Path("gone"), Path(to), to == "f" ? std::optional(On(a_)) : std::nullopt, {}, false, {}, true});
+    EXPECT_EQ(outcome.kind, Kind::kFailed);
+    EXPECT_EQ(outcome.error.code, Code::kNotFound);
+  }
+  ExpectNothingLeftBehind();
+}
+
 TEST_F(CommitPlanTest, ExchangesTwoFiles) {
   PlanOn({{"f", a_}, {"d/g", b_}});
-  PublishRename exchange{Path("f"), Path("d/g"), {}, {}, true, {}};
+  PublishRename exchange{Path("f"), Path("d/g"), {}, {}, true, {}, false};
   const Outcome outcome = Rename(exchange);
   EXPECT_EQ(outcome.kind, Kind::kPublished);
   EXPECT_EQ(outcome.moved, MaybeVersion(a_));
@@ -281,19 +301,19 @@ TEST_F(CommitPlanTest, ExchangesTwoFiles) {
 
 TEST_F(CommitPlanTest, ExchangesAFileAndADirectory) {
   PlanOn({{"f", a_}, {"d/g", b_}, {"d/h", c_}});
-  PublishRename exchange{Path("f"), Path("d"), {}, {}, true, {}};
+  PublishRename exchange{Path("f"), Path("d"), {}, {}, true, {}, false};
   EXPECT_EQ(Rename(exchange).kind, Kind::kPublished);
   EXPECT_EQ(Published(), (Files{{"d", a_}, {"f/g", b_}, {"f/h", c_}}));
 }
 
 TEST_F(CommitPlanTest, ChecksBothSidesOfAnExchange) {
   PlanOn({{"f", a_}, {"g", b_}});
-  EXPECT_EQ(Rename(PublishRename{Path("f"), Path("g"), On(c_), {}, true, {}}).kind, Kind::kRefused);
-  EXPECT_EQ(Rename(PublishRename{Path("f"), Path("g"), On(b_), {}, true, On(c_)}).kind, Kind::kRefused);
-  const Outcome gone = Rename(PublishRename{Path("f"), Path("never"), {}, {}, true, {}});
+  EXPECT_EQ(Rename(PublishRename{Path("f"), Path("g"), On(c_), {}, true, {}, false}).kind, Kind::kRefused);
+  EXPECT_EQ(Rename(PublishRename{Path("f"), Path("g"), On(b_), {}, true, On(c_), false}).kind, Kind::kRefused);
+  const Outcome gone = Rename(PublishRename{Path("f"), Path("never"), {}, {}, true, {}, false});
   EXPECT_EQ(gone.kind, Kind::kFailed);
   EXPECT_EQ(gone.error.code, Code::kNotFound);
-  EXPECT_EQ(Rename(PublishRename{Path("never"), Path("f"), {}, {}, true, {}}).kind, Kind::kFailed);
+  EXPECT_EQ(Rename(PublishRename{Path("never"), Path("f"), {}, {}, true, {}, false}).kind, Kind::kFailed);
   ExpectNothingLeftBehind();
 }
 

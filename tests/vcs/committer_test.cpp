@@ -104,7 +104,8 @@ class World {
   }
   std::future<Outcome> SubmitRename(const std::string& from, const std::string& to,
                                     const std::optional<Base>& to_base = {}) {
-    return committer_->Submit({PublishRename{Path(from), Path(to), to_base, {}, false, {}}, "andrew", "", "", nullptr});
+    return committer_->Submit(
+        {PublishRename{Path(from), Path(to), to_base, {}, false, {}, false}, "andrew", "", "", nullptr});
   }
   static Outcome Wait(std::future<Outcome> future) {
     if (future.wait_for(kPatience) != std::future_status::ready) throw std::runtime_error("no outcome");
