@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,8 +65,8 @@ Result<std::filesystem::path> ResolveMountPoint(const std::filesystem::path& pat
 }
 
 bool IsDeadMount(const std::filesystem::path& mountpoint) {
-  struct stat status {};
-  if (stat(mountpoint.c_str(), &status) == 0 || errno != ENOTCONN) return false;
+  struct statvfs status {};  // not stat: the kernel may still answer that from its cache
+  if (statvfs(mountpoint.c_str(), &status) == 0 || errno != ENOTCONN) return false;
   const auto mount = FindMount(mountpoint);
   return mount && mount->has_value() && (*mount)->type == kMountType;
 }
