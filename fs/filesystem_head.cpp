@@ -9,6 +9,23 @@ namespace concordfs::fs {
 
 using Kind = vcs::Outcome::Kind;
 
+namespace {
+
+// The file that has the path now, as far as it is known.
+std::shared_ptr<File> FileAt(std::shared_ptr<Directory> directory, const vcs::RepoPath& path) {
+  for (const std::string_view component : path.Parent().Components()) {
+    const auto child = Namespace::FindChild(*directory, component);
+    const auto* below = child ? std::get_if<std::shared_ptr<Directory>>(&*child) : nullptr;
+    if (below == nullptr) return nullptr;
+    directory = *below;
+  }
+  const auto child = Namespace::FindChild(*directory, path.Name());
+  const auto* file = child ? std::get_if<std::shared_ptr<File>>(&*child) : nullptr;
+  return file == nullptr ? nullptr : *file;
+}
+
+}  // namespace
+
 void FilesystemImpl::OnHeadMoved(const vcs::HeadMove& move) {
   if (move.outside) {
     FollowOutside(move);
@@ -107,7 +124,9 @@ void FilesystemImpl::ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitReq
   const bool first = !copy->origin.version;
   copy->origin = now;
   copy->Settle(context.changes, context.mode);
-  SetHead(copy->file, outcome.now, context.size, copy->mtime, copy->agent);
+  // Another file may have the name by now, with the very version that this was made of.
+  const auto file = copy->file->linked ? copy->file : FileAt(names_.root(), outcome.path);
+  if (file) SetHead(file, outcome.now, context.size, copy->mtime, copy->agent);
   if (first && copy->file->head_ino == 0) copy->file->head_ino = copy->ino;  // a new file keeps the number it was made with
 }
 

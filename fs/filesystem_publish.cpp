@@ -13,9 +13,9 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     while (copy->publishing) settled_.Wait(mutex_);
     if (copy->discarded || !copy->IsChanged()) return {};
     mode = copy->mode;
-    // A new file that another agent removed before it was published is absent at head, as its base says; it was
-    // removed all the same (R9).
-    refused = copy->refused || (copy->stale && !copy->file->linked && !copy->origin.version);
+    // A file that another agent removed or replaced: what has its name now may equal the base (absent, or empty), and is
+    // another file all the same (R9).
+    refused = copy->refused || (copy->stale && !copy->file->linked);
     if (!refused) {
       copy->publishing = true;
       ++copy->file->publishing;
