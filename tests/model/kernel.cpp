@@ -125,11 +125,15 @@ Result<void> Kernel::Flush(const Caller& caller, const File& file) {
   return fs_.Flush(file.opened.handle, caller.tid);
 }
 
-Result<void> Kernel::Close(const Caller& caller, const File& file) {
-  auto flushed = Flush(caller, file);
+void Kernel::Release(const File& file) {
   fs_.Release(file.opened.handle);
   const MutexLock lock(mutex_);
   if (--open_[file.node] == 0) open_.erase(file.node);
+}
+
+Result<void> Kernel::Close(const Caller& caller, const File& file) {
+  auto flushed = Flush(caller, file);
+  Release(file);
   return flushed;
 }
 

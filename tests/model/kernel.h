@@ -50,7 +50,9 @@ class Kernel : public fs::KernelCache {
   Result<std::string> ReadAll(File& file);
   // Closes one of several descriptors of it.
   Result<void> Flush(const fs::Caller& caller, const File& file);
-  // The last close: what flush answered.
+  // The last descriptor is gone. Nobody hears of what happens then.
+  void Release(const File& file);
+  // Both: what flush answered.
   Result<void> Close(const fs::Caller& caller, const File& file);
   Result<fs::Attr> Stat(const fs::Caller& caller, const std::string& path);
   Result<void> Truncate(const fs::Caller& caller, const std::string& path, std::uint64_t size);

@@ -504,23 +504,43 @@ TEST_F(CommitterTest, SaysWhatIsWrongWithABranchThatCannotBeServed) {
   EXPECT_FALSE(main.ReadBranch());
 }
 
-TEST_F(CommitterTest, DecidesAgainWhatWasDecidedOnTopOfAFailedPublish) {
-  StartOn({{"f", a_}});
-  Held held(*this, "first");
-  auto update = Submit("f", a_, b_);
-  auto same = Submit("f", a_, b_);  // in the first go: the bytes are there already
-  auto refused = Submit("f", c_, branch_.Blob("d"));
-  store_.FailNth(1, Code::kNoSpace);  // the next operation is the publish of these three
+// The update, the same bytes once more and a stale change, decided together. The outcomes, in that order.
+std::vector<Outcome> RunThreeTogether(World& world, std::uint64_t failing_operation) {
+  world.StartOn({{"f", world.a_}});
+  Held held(world, "first");
+  std::vector<std::future<Outcome>> futures;
+  futures.push_back(world.Submit("f", world.a_, world.b_));
+  futures.push_back(world.Submit("f", world.a_, world.b_));
+  futures.push_back(world.Submit("f", world.c_, world.branch_.Blob("d")));
+  if (failing_operation > 0) world.store_.FailNth(failing_operation, Code::kNoSpace);
   held.Release();
-  const Outcome failed = Wait(std::move(update));
-  EXPECT_EQ(failed.kind, Kind::kFailed);
-  EXPECT_EQ(failed.error.code, Code::kNoSpace);
-  EXPECT_EQ(failed.path.text(), "f");
-  const Outcome published = Wait(std::move(same));
-  EXPECT_EQ(published.kind, Kind::kPublished) << "it can't stand on what is not in history";
-  EXPECT_EQ(Wait(std::move(refused)).kind, Kind::kRefused);
-  EXPECT_EQ(NewCommits().back(), published.commit);
-  EXPECT_EQ(committer_->counters().failures, 1U);
+  std::vector<Outcome> outcomes;
+  for (auto& future : futures) outcomes.push_back(World::Wait(std::move(future)));
+  return outcomes;
+}
+
+TEST(CommitterBatch, DecidesAgainWhatWasDecidedOnTopOfAFailedPublish) {
+  std::uint64_t publish = 0;  // the last operation that the three need
+  {
+    World world;
+    const auto outcomes = RunThreeTogether(world, 0);
+    ASSERT_EQ(outcomes[0].kind, Kind::kPublished);
+    ASSERT_EQ(outcomes[1].kind, Kind::kUnchanged) << "the bytes are there already";
+    const std::uint64_t all = world.store_.operations();
+    World first_alone;
+    first_alone.StartOn({{"f", first_alone.a_}});
+    first_alone.Change("first", std::nullopt, first_alone.a_);
+    publish = all - first_alone.store_.operations();
+  }
+  World world;
+  const auto outcomes = RunThreeTogether(world, publish);
+  EXPECT_EQ(outcomes[0].kind, Kind::kFailed);
+  EXPECT_EQ(outcomes[0].error.code, Code::kNoSpace);
+  EXPECT_EQ(outcomes[0].path.text(), "f");
+  EXPECT_EQ(outcomes[1].kind, Kind::kPublished) << "it can't stand on what is not in history";
+  EXPECT_EQ(outcomes[2].kind, Kind::kRefused);
+  EXPECT_EQ(world.NewCommits().back(), outcomes[1].commit);
+  EXPECT_EQ(world.committer_->counters().failures, 1U);
 }
 
 // Every kind of request, each on what is in history when it is made: one by one, or, with a committer that is held, all
