@@ -7,29 +7,29 @@ namespace concordfs::fs {
 int ErrnoOf(Code code) {
   switch (code) {
     case Code::kStale: return ESTALE;
-    case Code::kRefMoved: return EIO;  // never leaves the committer
-    case Code::kLocked: return EIO;    // the working copy stays: writing and closing again publishes
     case Code::kNotFound: return ENOENT;
     case Code::kExists: return EEXIST;
     case Code::kNotDirectory: return ENOTDIR;
     case Code::kIsDirectory: return EISDIR;
     case Code::kNotEmpty: return ENOTEMPTY;
-    case Code::kInvalidName: return EINVAL;
-    case Code::kNameTooLong: return ENAMETOOLONG;
+    case Code::kInvalidName:
     case Code::kInvalidArgument: return EINVAL;
+    case Code::kNameTooLong: return ENAMETOOLONG;
     case Code::kPermission: return EPERM;
     case Code::kAccess: return EACCES;
     case Code::kBusy: return EBUSY;
     case Code::kReadOnly: return EROFS;
     case Code::kNoSpace: return ENOSPC;
     case Code::kQuota: return EDQUOT;
-    case Code::kIo: return EIO;
-    case Code::kCorrupt: return EIO;
     case Code::kTooBig: return EFBIG;
     case Code::kNoAttribute: return ENODATA;
     case Code::kRange: return ERANGE;
     case Code::kNotSupported: return EOPNOTSUPP;
     case Code::kBadHandle: return EBADF;
+    case Code::kRefMoved:  // never leaves the committer
+    case Code::kLocked:    // the working copy stays: writing and closing again publishes
+    case Code::kIo:
+    case Code::kCorrupt: return EIO;
   }
   return EIO;
 }

@@ -90,31 +90,31 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) override;
   Result<Entry> MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
                             std::string_view target) override;
-  Result<std::string> ReadSymlink(NodeId node) override;
+  Result<std::string> ReadSymlink(NodeId id) override;
   Result<void> Unlink(const Caller& caller, NodeId parent, std::string_view name) override;
   Result<void> Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
                       std::string_view new_name, unsigned flags) override;
 
-  Result<Attr> GetAttr(NodeId node) override;
-  Result<Attr> SetAttr(const Caller& caller, NodeId node, const AttrChange& change,
+  Result<Attr> GetAttr(NodeId id) override;
+  Result<Attr> SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
                        std::optional<HandleId> handle) override;
-  Result<std::string> GetXattr(const Caller& caller, NodeId node, std::string_view name) override;
-  Result<void> SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value) override;
-  std::vector<std::string> ListXattr(NodeId node) override;
+  Result<std::string> GetXattr(const Caller& caller, NodeId id, std::string_view name) override;
+  Result<void> SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value) override;
+  std::vector<std::string> ListXattr(NodeId id) override;
   Result<struct statvfs> StatFs() override;
 
-  Result<Opened> Open(const Caller& caller, NodeId node, int flags) override;
+  Result<Opened> Open(const Caller& caller, NodeId id, int flags) override;
   Result<Created> Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode, int flags) override;
-  Result<std::size_t> Read(HandleId handle, std::uint64_t offset, std::span<char> out) override;
-  Result<void> Write(HandleId handle, std::uint64_t offset, std::string_view data) override;
-  Result<void> Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) override;
-  Result<void> Flush(HandleId handle, pid_t tid) override;
-  Result<void> Sync(HandleId handle) override;
-  void Release(HandleId handle) override;
+  Result<std::size_t> Read(HandleId id, std::uint64_t offset, std::span<char> out) override;
+  Result<void> Write(HandleId id, std::uint64_t offset, std::string_view data) override;
+  Result<void> Allocate(HandleId id, int mode, std::uint64_t offset, std::uint64_t length) override;
+  Result<void> Flush(HandleId id, pid_t tid) override;
+  Result<void> Sync(HandleId id) override;
+  void Release(HandleId id) override;
 
-  Result<HandleId> OpenDirectory(NodeId node) override;
-  Result<std::vector<DirEntry>> ReadDirectory(HandleId handle, std::uint64_t cookie, std::size_t limit) override;
-  void ReleaseDirectory(HandleId handle) override;
+  Result<HandleId> OpenDirectory(NodeId id) override;
+  Result<std::vector<DirEntry>> ReadDirectory(HandleId id, std::uint64_t cookie, std::size_t limit) override;
+  void ReleaseDirectory(HandleId id) override;
 
  private:
   using Change = std::function<Result<void>(WorkingFile&, const Description&)>;
@@ -158,6 +158,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // The node of the file's newest version; made if there is none. The size must be known.
   Node& CurrentNode(const std::shared_ptr<File>& file) REQUIRES(mutex_);
 
+  // What a directory holds now: the head's entries and the names that are not published.
+  std::vector<DirEntry> ListDirectory(const Directory& directory, const vcs::Tree& tree) REQUIRES(mutex_);
+
   // Bases.
   // What a write by this caller stands on (R2), for a path at `now` that it has no working copy of.
   vcs::Base BaseFor(const Identity& who, const vcs::RepoPath& path, const vcs::MaybeVersion& now) REQUIRES(mutex_);
@@ -181,7 +184,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
     bool direct_io = false;
     bool size_unknown = false;  // learn the size of the file's newest version and plan again
   };
-  Result<OpenPlan> PlanOpen(const Identity& who, pid_t tid, NodeId node, int flags) REQUIRES(mutex_);
+  Result<OpenPlan> PlanOpen(const Identity& who, pid_t tid, NodeId id, int flags) REQUIRES(mutex_);
   Result<OpenPlan> PlanWrite(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve) REQUIRES(mutex_);
   Result<OpenPlan> PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve)
       REQUIRES(mutex_);
@@ -189,13 +192,13 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Error SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to)
       REQUIRES(mutex_);
   void Unpin(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
-  Result<void> LearnSize(NodeId node) EXCLUDES(mutex_);
+  Result<void> LearnSize(NodeId id) EXCLUDES(mutex_);
   Result<Created> CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
   // Every change of bytes through a handle: refused and parked if the handle's base is stale.
-  Result<void> ChangeThrough(HandleId handle, const Change& change) EXCLUDES(mutex_);
+  Result<void> ChangeThrough(HandleId id, const Change& change) EXCLUDES(mutex_);
   Result<std::shared_ptr<WorkingCopy>> CopyForRefusal(Handle& handle, const vcs::Base& base) EXCLUDES(mutex_);
   // Truncates or changes the mode of a path without a handle (truncate(2), chmod(2)).
-  Result<void> ChangePath(const Identity& who, NodeId node, const AttrChange& change) EXCLUDES(mutex_);
+  Result<void> ChangePath(const Identity& who, NodeId id, const AttrChange& change) EXCLUDES(mutex_);
 
   // Publishes what the copy has that is not in history; parks it if that is refused (kStale).
   Result<void> Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) EXCLUDES(mutex_);

@@ -109,14 +109,13 @@ void Namespace::Unlink(const std::shared_ptr<Directory>& directory) {
   directory->parent->children.erase(directory->name);
 }
 
-void Namespace::Move(const Child& child, const std::shared_ptr<Directory>& parent, std::string_view name) {
+void Namespace::Move(Child child, const std::shared_ptr<Directory>& parent, std::string_view name) {
   std::visit(
       [&](const auto& what) {
-        const auto kept = what;  // the erased entry may be the one that was passed in
-        kept->parent->children.erase(kept->name);
-        kept->parent = parent;
-        kept->name = name;
-        parent->children.insert_or_assign(kept->name, kept);
+        what->parent->children.erase(what->name);
+        what->parent = parent;
+        what->name = name;
+        parent->children.insert_or_assign(what->name, what);
       },
       child);
 }

@@ -144,7 +144,7 @@ class Namespace {
   static void Unlink(const std::shared_ptr<File>& file);
   static void Unlink(const std::shared_ptr<Directory>& directory);
   // Moves a child to a free name.
-  static void Move(const Child& child, const std::shared_ptr<Directory>& parent, std::string_view name);
+  static void Move(Child child, const std::shared_ptr<Directory>& parent, std::string_view name);
   // Swaps two children's names.
   static void Exchange(const Child& a, const Child& b);
 

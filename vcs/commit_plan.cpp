@@ -96,18 +96,10 @@ Outcome CommitPlan::DecideRename(const CommitRequest& request, const PublishRena
     return outcome;
   }
   outcome.moved = moved->IsDirectory() ? MaybeVersion() : MaybeVersion(moved->AsVersion());
-  if (auto removed = from->entry ? editor_.Remove(rename.from) : Result<void>(); !removed)
-    return Failed(removed.error(), rename.to);
-  // What is replaced goes first: a file may take a directory's place only in an exchange.
-  if (auto removed = to->entry ? editor_.Remove(rename.to) : Result<void>(); !removed)
-    return Failed(removed.error(), rename.to);
-  if (auto put = editor_.Put(rename.to, moved->mode, moved->id); !put)
-    return IsInTheWay(put.code()) ? outcome : Failed(put.error(), rename.to);
-  if (rename.exchange) {
-    if (auto put = editor_.Put(rename.from, to->entry->mode, to->entry->id); !put)
-      return Failed(put.error(), rename.to);
-    outcome.swapped = to->version;
+  if (const auto edited = EditRename(rename, *from, *to, *moved); !edited) {
+    return IsInTheWay(edited.code()) ? outcome : Failed(edited.error(), rename.to);
   }
+  if (rename.exchange) outcome.swapped = to->version;
   outcome.kind = Outcome::Kind::kPublished;
   outcome.now = outcome.moved;
   outcome.occupied = moved->IsDirectory();
@@ -118,6 +110,17 @@ Outcome CommitPlan::DecideRename(const CommitRequest& request, const PublishRena
   // A never published file that brings the bytes that are there already makes no commit (R5).
   if (editor_.root() != tip_.root) outcome.commit = AddCommit(request, subject, to->version);
   return outcome;
+}
+
+Result<void> CommitPlan::EditRename(const PublishRename& rename, const At& from, const At& to, const TreeEntry& moved) {
+  if (from.entry) {
+    if (auto removed = editor_.Remove(rename.from); !removed) return removed;
+  }
+  if (to.entry) {  // what is replaced goes first: a file may take a directory's place in an exchange
+    if (auto removed = editor_.Remove(rename.to); !removed) return removed;
+  }
+  if (auto put = editor_.Put(rename.to, moved.mode, moved.id); !put || !rename.exchange) return put;
+  return editor_.Put(rename.from, to.entry->mode, to.entry->id);
 }
 
 Result<CommitPlan::At> CommitPlan::Look(const RepoPath& path) {

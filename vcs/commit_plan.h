@@ -33,6 +33,8 @@ class CommitPlan {
     bool occupied = false;
   };
   Result<At> Look(const RepoPath& path);
+  // Edits the trees for a rename of `moved`. Errors: kNotDirectory, kIsDirectory (something is in the way), kIo, ....
+  Result<void> EditRename(const PublishRename& rename, const At& from, const At& to, const TreeEntry& moved);
   // Makes the commit for the tree as edited; returns its id.
   ObjectId AddCommit(const CommitRequest& request, const std::string& subject, const MaybeVersion& base);
   Outcome Failed(const Error& error, const RepoPath& path) const;

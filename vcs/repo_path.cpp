@@ -91,7 +91,7 @@ bool IsDotGit(std::string_view name) {
 bool IsShortDotGitmodules(std::string_view name) {
   if (name.size() != 8) return false;
   const std::size_t tilde = name.find('~');
-  if (tilde == std::string_view::npos || tilde > 6 || name[tilde + 1] == '0') return false;
+  if (tilde > 6 || name[tilde + 1] == '0') return false;  // npos is over 6, too
   const std::string_view number = name.substr(tilde + 1);
   if (number.find_first_not_of("0123456789") != std::string_view::npos) return false;
   const std::string_view stem = name.substr(0, tilde);
