@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include "tools/child_process.h"
 #include "tools/commands.h"
 #include "tools/complaint.h"
+#include "tools/decimal.h"
 #include "tools/exit_status.h"
 #include "tools/mount_options.h"
 #include "tools/mount_xattr.h"
@@ -52,12 +52,9 @@ Result<void> BecomeAgent(const RunOptions& options) {
 Result<std::uint64_t> CountRefusals(const std::filesystem::path& mount) {
   const auto text = ReadMountXattr(mount, kRefusalsXattr);
   if (!text) return text.error();
-  std::uint64_t count = 0;
-  const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), count);
-  if (failed != std::errc() || end != text->data() + text->size()) {
-    return MakeError(Code::kIo, mount.native(), "the daemon's count of refusals is no number");
-  }
-  return count;
+  const auto count = ParseDecimal<std::uint64_t>(*text);
+  if (!count) return MakeError(Code::kIo, mount.native(), "the daemon's count of refusals is no number");
+  return *count;
 }
 
 // Agents that collide once would collide again if they all came back at the same time.

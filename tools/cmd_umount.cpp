@@ -1,11 +1,11 @@
 // concordfs umount: publish or park what is open, then unmount.
-#include <charconv>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tools/commands.h"
 #include "tools/complaint.h"
+#include "tools/decimal.h"
 #include "tools/exit_status.h"
 #include "tools/mount_point.h"
 #include "tools/mount_table.h"
@@ -31,9 +31,7 @@ Result<void> CheckIsMount(const std::filesystem::path& mountpoint) {
 
 pid_t DaemonOf(const std::filesystem::path& mountpoint) {
   const auto text = ReadMountXattr(mountpoint, kPidXattr);
-  pid_t pid = 0;
-  if (text) std::from_chars(text->data(), text->data() + text->size(), pid);
-  return pid;
+  return text ? ParseDecimal<pid_t>(*text).value_or(0) : 0;
 }
 
 // Makes the daemon publish or park what is open, and says what could not simply be published.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "tools/complaint.h"
+#include "tools/decimal.h"
 #include "vcs/repo_path.h"
 
 namespace concordfs::tools {
@@ -44,10 +45,9 @@ Error BadValue(std::string_view option, std::string_view why) {
 
 template <class Number>
 Result<Number> ParseId(std::string_view option, std::string_view text) {
-  Number number = 0;
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc() || end != text.data() + text.size()) return BadValue(option, "a number is expected");
-  return number;
+  const auto number = ParseDecimal<Number>(text);
+  if (!number) return BadValue(option, "a number is expected");
+  return *number;
 }
 
 // Puts a parsed value in its place, or hands on the error.

@@ -28,9 +28,9 @@ std::string ShortVersion(const json& object, const char* name) {
 }
 
 const json& List(const json& object, const char* name) {
-  static const json kEmpty = json::array();
+  static const json empty = json::array();
   const auto found = object.find(name);
-  return found != object.end() && found->is_array() ? *found : kEmpty;
+  return found != object.end() && found->is_array() ? *found : empty;
 }
 
 std::string Counters(const json& status) {

@@ -154,35 +154,51 @@ TEST(CommandLine, RunMakesTheCommandTheAgentAndLeavesItsWordsAlone) {
   EXPECT_EQ(RunProgram({"run", "echo", "status", "--", "-x"}, "/").out, "status -- -x\n");
 }
 
-TEST(CommandLine, RejectedListsShowsDiffsAndDrops) {
+// What `concordfs rejected` prints in the repository, where it has to succeed.
+std::string Rejected(ParkedRepository& repository, Words words) {
+  words.insert(words.begin(), {"rejected", "--repo", "r.git"});
+  const Outcome outcome = RunProgram(words, repository.folder());
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  return outcome.out;
+}
+
+TEST(CommandLine, RejectedListsWhatIsParked) {
   ParkedRepository repository;
+  EXPECT_EQ(Rejected(repository, {}), "Nothing is parked.\n");
+  EXPECT_EQ(Rejected(repository, {"--json"}), "[]\n");
   const auto parked = repository.Park("docs/file.md", "A\nandrew\n");
-  const auto run = [&](Words words) {
-    words.insert(words.begin(), {"rejected", "--repo", "r.git"});
-    const Outcome outcome = RunProgram(words, repository.folder());
-    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
-    return outcome.out;
-  };
-  EXPECT_THAT(run({}), HasSubstr(parked.id));
-  EXPECT_EQ(run({}), run({"list"}));
-  const json list = json::parse(run({"list", "--json"}));
+  EXPECT_THAT(Rejected(repository, {}), HasSubstr(parked.id));
+  EXPECT_EQ(Rejected(repository, {}), Rejected(repository, {"list"}));
+  const json list = json::parse(Rejected(repository, {"list", "--json"}));
   ASSERT_EQ(list.size(), 1U);
   EXPECT_EQ(list[0]["id"], parked.id);
+}
 
-  EXPECT_THAT(run({"show", parked.id.substr(0, 5)}), testing::EndsWith("\n\nA\nandrew\n"));
-  const json shown = json::parse(run({"show", parked.id, "--json"}));
+TEST(CommandLine, RejectedShowsTheContentOfOne) {
+  ParkedRepository repository;
+  const auto parked = repository.Park("docs/file.md", "A\nandrew\n");
+  EXPECT_THAT(Rejected(repository, {"show", parked.id.substr(0, 5)}), testing::EndsWith("\n\nA\nandrew\n"));
+  const json shown = json::parse(Rejected(repository, {"show", parked.id, "--json"}));
   EXPECT_EQ(shown["content"], "A\nandrew\n");
   EXPECT_EQ(shown["size"], 9);
-  EXPECT_THAT(run({"diff", parked.id}), testing::EndsWith("@@ -1 +1,2 @@\n A\n+andrew\n"));
-  EXPECT_EQ(json::parse(run({"diff", parked.id, "--json"}))["diff"], run({"diff", parked.id}));
+}
 
-  EXPECT_THAT(run({"restore", parked.id, "--output", "out"}), StartsWith("restored docs/file.md to out\n"));
+TEST(CommandLine, RejectedDiffsOneAgainstItsBase) {
+  ParkedRepository repository;
+  const auto parked = repository.Park("docs/file.md", "A\nandrew\n");
+  const std::string diff = Rejected(repository, {"diff", parked.id});
+  EXPECT_THAT(diff, testing::EndsWith("@@ -1 +1,2 @@\n A\n+andrew\n"));
+  EXPECT_EQ(json::parse(Rejected(repository, {"diff", parked.id, "--json"}))["diff"], diff);
+}
+
+TEST(CommandLine, RejectedRestoresOneToAFileAndDropsIt) {
+  ParkedRepository repository;
+  const auto parked = repository.Park("docs/file.md", "A\nandrew\n");
+  EXPECT_EQ(Rejected(repository, {"restore", parked.id, "--output", "out"}), "restored docs/file.md to out\n");
   std::ifstream out(repository.folder() / "out");
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(out), {}), "A\nandrew\n");
-
-  EXPECT_EQ(json::parse(run({"drop", parked.id, "--json"}))["dropped"], true);
-  EXPECT_EQ(run({}), "Nothing is parked.\n");
-  EXPECT_EQ(run({"--json"}), "[]\n");
+  EXPECT_EQ(json::parse(Rejected(repository, {"drop", parked.id, "--json"}))["dropped"], true);
+  EXPECT_EQ(Rejected(repository, {}), "Nothing is parked.\n");
 }
 
 TEST(CommandLine, RejectedFailsForAnUnknownOrAmbiguousId) {
