@@ -31,12 +31,15 @@ mode_t ModeOf(vcs::FileMode mode) {
 
 Result<std::unique_ptr<Filesystem>> Filesystem::Open(const FilesystemOptions& options) {
   std::unique_ptr<WorkingArea> area;
+  FilesystemOptions effective = options;
   if (!options.read_only) {
     auto made = WorkingArea::Make(options.git_dir);
-    if (!made) return made.error();
-    area = *std::move(made);
+    if (!made && made.code() != Code::kReadOnly) return made.error();
+    if (made) area = *std::move(made);
+    if (!area) spdlog::warn("{}: can't be written; every write is answered EROFS", options.git_dir.string());
+    effective.read_only = !area;
   }
-  auto filesystem = std::make_unique<FilesystemImpl>(options, std::move(area));
+  auto filesystem = std::make_unique<FilesystemImpl>(effective, std::move(area));
   if (auto loaded = filesystem->LoadHead(); !loaded) return loaded.error();
   return std::unique_ptr<Filesystem>(std::move(filesystem));
 }

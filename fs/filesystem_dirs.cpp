@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "fs/damage.h"
 #include "fs/filesystem_impl.h"
 
 namespace concordfs::fs {
@@ -47,11 +48,11 @@ Result<std::vector<DirEntry>> FilesystemImpl::ReadDirectory(HandleId id, std::ui
       head = head_;
     }
     const auto entry = trees_.Find(head.root, *path);
-    if (!entry) return entry.error();
+    if (!entry) return AsDamage(entry.error());
     std::shared_ptr<const vcs::Tree> tree = std::make_shared<const vcs::Tree>();
     if (*entry && (*entry)->IsDirectory()) {
       auto loaded = trees_.Load((*entry)->id);
-      if (!loaded) return loaded.error();
+      if (!loaded) return AsDamage(loaded.error());
       tree = *std::move(loaded);
     }
     const MutexLock lock(mutex_);

@@ -188,7 +188,9 @@ void FilesystemImpl::Release(HandleId id) {
   Identity who;
   {
     const MutexLock lock(mutex_);
-    publish = last_writer && copy->IsChanged() && !copy->discarded;
+    // What failed at a close stays as it is until it is written again: its writer knows that it is not published.
+    const bool failed = copy->failed_changes == copy->content->Changes();
+    publish = last_writer && copy->IsChanged() && !copy->discarded && !failed;
     who = copy->last_writer;
   }
   if (publish) {

@@ -74,6 +74,8 @@ void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::Maybe
   file->head_time = time;
   file->current = 0;  // the old version's node lives on for who has it open
   file->head_ino = 0;
+  // What git holds exists as long as git holds something in it; who removes the last of it here keeps it (RemoveName).
+  for (auto directory = file->parent; directory->parent; directory = directory->parent) directory->kept = false;
   const auto copies = file->copies;
   for (const auto& [name, copy] : copies) {
     if (name != agent && copy->origin.version != now) MarkStale(copy);

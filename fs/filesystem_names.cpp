@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "fs/damage.h"
 #include "fs/filesystem_impl.h"
 
 namespace concordfs::fs {
@@ -52,14 +53,14 @@ Result<FilesystemImpl::Learned> FilesystemImpl::Learn(NodeId parent, std::string
   auto entry = trees_.Find(learned.head.root, path);
   if (!entry) {
     spdlog::error("{}: {}", vcs::Quoted(path.text()), entry.error().message);
-    return entry.error();
+    return AsDamage(entry.error());
   }
   learned.entry = *std::move(entry);
   if (!learned.entry || learned.entry->IsDirectory() || learned.entry->IsSubmodule()) return learned;
   const auto size = contents_.Size(learned.entry->id);
   if (!size) {
     spdlog::error("{}: {}", vcs::Quoted(path.text()), size.error().message);
-    return Error{size.code() == Code::kNotFound ? Code::kCorrupt : size.code(), size.error().message};
+    return AsDamage(size.error());
   }
   learned.size = *size;
   return learned;
@@ -228,7 +229,7 @@ Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId pa
       path = (*bound)->path;
     }
     const auto entry = trees_.Find(head.root, path);
-    if (!entry) return entry.error();
+    if (!entry) return AsDamage(entry.error());
     const MutexLock lock(mutex_);
     const auto bound = Bind(parent, name, *learned);
     if (!bound) return bound.error();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 
+#include "fs/damage.h"
 #include "fs/filesystem_impl.h"
 
 namespace concordfs::fs {
@@ -54,7 +55,8 @@ std::shared_ptr<Handle> FilesystemImpl::HandleOn(const std::shared_ptr<WorkingCo
   ++copy->handles;
   if (handle->writable) {
     ++copy->writers;
-  } else if (!copy->stale) {
+  } else {
+    // Of a copy that just became stale, too: what is made of this content stands on its origin.
     tracker_.Read(copy->agent, who.process, Namespace::LastPathOf(*copy->file), copy->origin);
   }
   return handle;
@@ -96,7 +98,7 @@ Result<Opened> FilesystemImpl::Open(const Caller& caller, NodeId id, int flags) 
     auto content = contents_.Open(plan.version->blob);
     if (!content) {
       spdlog::error("open: {}", content.error().message);
-      return Error{content.code() == Code::kNotFound ? Code::kCorrupt : content.code(), content.error().message};
+      return AsDamage(content.error());
     }
     plan.handle->content = *std::move(content);
   }
@@ -123,6 +125,7 @@ Result<Opened> FilesystemImpl::FinishOpen(const std::shared_ptr<Handle>& handle,
     }
     const MutexLock lock(mutex_);
     handle->wrote = false;
+    handle->read = true;  // what it stands on was settled here: a write is not asked again for its base
     handle->copy->written_whole = true;
   }
   return opened;
@@ -260,8 +263,10 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
 
 Result<Created> FilesystemImpl::CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) {
   if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
-  // O_EXCL states its own base: absent. Without it, who knew a version of the path must not miss that it is gone.
-  if ((flags & O_EXCL) == 0 && BaseFor(who, bound.path, {}).version) {
+  // O_EXCL states its own base: absent. Without it, who knew a version of the path must not miss that it is gone; nor who
+  // moved a newer version than it knew out of the way itself, as editors do before they save.
+  const vcs::Base base = BaseFor(who, bound.path, {});
+  if (base.version && ((flags & O_EXCL) == 0 || base.moved_newer_away)) {
     return RefuseLocked(who.agent, "create " + vcs::Quoted(bound.path.text()));
   }
   const auto file = AddFileLocked(bound.parent, bound.path.Name(), {}, {});

@@ -11,7 +11,8 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
   {
     const MutexLock lock(mutex_);
     while (copy->publishing) settled_.Wait(mutex_);
-    if (copy->discarded || !copy->IsChanged()) return {};
+    // What was refused is settled once it is parked; whoever wrote part of it is refused all the same.
+    if (copy->discarded || (!copy->refused && !copy->IsChanged())) return {};
     mode = copy->mode;
     // A file that another agent removed or replaced: what has its name now may equal the base (absent, or empty), and is
     // another file all the same (R9).
@@ -22,15 +23,17 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     }
   }
   if (refused) return ParkAndRefuse(copy, "its writes were refused");
-  const auto end = [&]() EXCLUDES(mutex_) {
+  const auto end = [&](std::optional<std::uint64_t> failed_changes) EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
+    copy->failed_changes = failed_changes;
     copy->publishing = false;
     --copy->file->publishing;
     settled_.NotifyAll();
   };
+  const std::uint64_t changes = copy->content->Changes();
   const auto stored = copy->content->StoreAsBlob(store_);
   if (!stored) {
-    end();
+    end(changes);
     spdlog::error("publish for {}: {}", who.agent, stored.error().message);
     return stored.error();
   }
@@ -38,7 +41,7 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
   context->copy = copy;
   context->changes = stored->changes;
   context->mode = mode;
-  context->size = copy->content->Size();
+  context->size = stored->size;
   context->who = who;
   std::future<vcs::Outcome> decided;
   {
@@ -51,7 +54,7 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     decided = committer_.Submit({change, copy->agent, who.description, who.message, context});
   }
   const vcs::Outcome outcome = decided.get();
-  end();
+  end(outcome.kind == vcs::Outcome::Kind::kFailed ? std::optional(stored->changes) : std::nullopt);
   switch (outcome.kind) {
     case vcs::Outcome::Kind::kPublished:
     case vcs::Outcome::Kind::kUnchanged: copy->content->Undescribe(stored->changes); return {};
@@ -64,12 +67,15 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
 }
 
 Error FilesystemImpl::ParkAndRefuse(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) {
+  {
+    const MutexLock lock(mutex_);
+    copy->refused = true;  // first: nobody may take what is parked for what is published
+  }
   if (auto parked = Park(copy, reason); !parked) {
     spdlog::error("park for {}: {}", copy->agent, parked.error().message);
     return parked.error();
   }
   const MutexLock lock(mutex_);
-  copy->refused = true;
   return RefuseLocked(copy->agent, vcs::Quoted(Namespace::LastPathOf(*copy->file).text()));
 }
 

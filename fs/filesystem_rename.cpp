@@ -1,6 +1,7 @@
 // rename(2) and renameat2(2): one commit, checked as a write to the path that it replaces (R9).
 #include <cstdio>
 
+#include "fs/damage.h"
 #include "fs/filesystem_impl.h"
 
 namespace concordfs::fs {
@@ -103,7 +104,7 @@ Result<void> FilesystemImpl::LearnRename(RenameAttempt& attempt) {
     target = *path;
   }
   const auto entry = trees_.Find(attempt.head.root, target);
-  if (!entry) return entry.error();
+  if (!entry) return AsDamage(entry.error());
   attempt.target_in_history = entry->has_value();  // a directory that is in history is not empty
   return {};
 }
@@ -173,7 +174,7 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& a
   context.who = attempt.who;
   context.published = unpublished;
   context.changes = unpublished ? attempt.stored->changes : 0;
-  context.size = unpublished ? unpublished->content->Size() : 0;
+  context.size = unpublished ? attempt.stored->size : 0;
   attempt.decided = committer_.Submit(
       {rename, attempt.who.agent, attempt.who.description, attempt.who.message, attempt.context});
   return RenameStep::kSubmitted;

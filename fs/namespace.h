@@ -53,6 +53,7 @@ struct WorkingCopy {
   bool discarded = false;       // its own agent removed the file: nothing is published any more
   std::uint64_t settled_changes = 0;  // content->Changes() and mode when it last was in history or parked
   vcs::FileMode settled_mode;
+  std::optional<std::uint64_t> failed_changes;  // content->Changes() that could not be published: who wrote was told
   std::optional<vcs::Parked> parked;  // what it was last parked as
   vcs::MaybeVersion parked_version;
   Identity last_writer;

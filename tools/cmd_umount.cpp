@@ -36,7 +36,9 @@ pid_t DaemonOf(const std::filesystem::path& mountpoint) {
 
 // Makes the daemon publish or park what is open, and says what could not simply be published.
 Result<void> Drain(const std::filesystem::path& mountpoint) {
-  if (auto drained = WriteMountXattr(mountpoint, kDrainXattr, "1"); !drained) return drained;
+  const auto drained = WriteMountXattr(mountpoint, kDrainXattr, "1");
+  if (!drained && drained.code() == Code::kReadOnly) return {};  // nothing can be open for writing
+  if (!drained) return drained;
   const auto text = ReadMountXattr(mountpoint, kDrainXattr);
   if (!text) return text.error();
   const auto report = nlohmann::json::parse(*text, nullptr, false);

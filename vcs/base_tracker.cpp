@@ -58,7 +58,10 @@ void BaseTracker::Renamed(const std::string& agent, const RepoPath& from, const 
         continue;
       }
       const auto follow = [&](Base& base, std::optional<Base>* at_target) {
-        if (base.version != moved) return;
+        if (base.version != moved) {
+          base.moved_newer_away = true;
+          return;
+        }
         *at_target = Base{moved, commit};
         base = Base{MaybeVersion(), commit};
       };

@@ -41,6 +41,8 @@ std::optional<MaybeVersion> ParseVersion(std::string_view text);
 struct Base {
   MaybeVersion version;
   ObjectId commit;
+  // The agent itself renamed the path, with a newer version than this one, to another name.
+  bool moved_newer_away = false;
 };
 
 }  // namespace concordfs::vcs

@@ -66,7 +66,10 @@ TEST_F(Commits, ComeAtEachCloseOfADescriptorThatStaysOpenElsewhere) {
 }
 
 TEST_F(Commits, AreOneForAnEmptyFileAndNoneForTouchingAnother) {
-  EXPECT_EQ(MadeBy("touch f"), 1);
+  const int before = repository().CommitCount();
+  Must("andrew", "touch f");
+  // Nothing was written, so the last close publishes it, and the kernel doesn't wait for that (R4).
+  EXPECT_TRUE(Eventually([&] { return repository().CommitCount() == before + 1; }));
   EXPECT_EQ(Show("f"), "");
   EXPECT_EQ(MadeBy("echo x > g"), 1);
   EXPECT_EQ(MadeBy("touch g"), 0);
