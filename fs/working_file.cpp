@@ -93,7 +93,7 @@ Result<WorkingFile::Stored> WorkingFile::StoreAsBlob(vcs::Store& store) {
   const MutexLock lock(mutex_);
   const auto blob = fd_ >= 0 ? store.AddBlob(fd_, size_) : blob_ ? Result<vcs::ObjectId>(*blob_) : store.AddBlob("");
   if (!blob) return blob.error();
-  return Stored{*blob, changes_};
+  return Stored{*blob, size_, changes_};
 }
 
 void WorkingFile::Undescribe(std::uint64_t changes) {

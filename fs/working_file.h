@@ -47,6 +47,7 @@ class WorkingFile {
   // Stores the bytes as they are now, after so many changes. Errors: those of Store::AddBlob.
   struct Stored {
     vcs::ObjectId blob;
+    std::uint64_t size = 0;  // bytes
     std::uint64_t changes = 0;
   };
   Result<Stored> StoreAsBlob(vcs::Store& store) EXCLUDES(mutex_);
