@@ -65,7 +65,11 @@ int RunUmount(const std::string& path) {
   }
 
   const ProcessWatch daemon(DaemonOf(*mountpoint));
-  if (const auto drained = Drain(*mountpoint); !drained) return Fail(drained.error());
+  if (const auto drained = Drain(*mountpoint); !drained) {
+    if (drained.code() != Code::kAccess) return Fail(drained.error());
+    // Not even root may look into another user's mount. The daemon does the same by itself when it is unmounted.
+    Complain(where + ": is another user's; its daemon publishes or parks what is open as it ends");
+  }
   const auto unmounted = Unmount(*mountpoint, Detach::kNo);
   if (!unmounted && unmounted.code() != Code::kExists) return Fail(unmounted.error());
   if (!unmounted) {

@@ -89,6 +89,7 @@ fs::FilesystemOptions OptionsOf(const MountRequest& request, const vcs::git::Rep
 
 void DrainAndLog(fs::Filesystem& filesystem) {
   const fs::DrainReport report = filesystem.Drain();
+  if (report.published + report.parked + report.kept == 0) return;
   spdlog::info("drained: {} published, {} parked, {} kept", report.published, report.parked, report.kept);
 }
 
@@ -105,10 +106,10 @@ Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::fu
   if (!ref) return ref.error();
   if (const auto free = FreeMountPoint(request, *repository, log_to); !free) return free.error();
   if (!request.read_only) CleanUpAfterTheDead(*ref, *repository, log_to);
-  WarnOfWorkingTree(*ref, *repository, log_to);
 
   auto filesystem = fs::Filesystem::Open(OptionsOf(request, *repository, *ref));
   if (!filesystem) return filesystem.error();
+  WarnOfWorkingTree(*ref, *repository, log_to);
   fs::MountOptions options;
   options.mountpoint = request.mountpoint;
   options.source = repository->git_dir.native();

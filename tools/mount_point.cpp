@@ -55,8 +55,8 @@ Result<std::filesystem::path> ResolveMountPoint(const std::filesystem::path& pat
   std::filesystem::path resolved = std::filesystem::canonical(path, failed);
   if (!failed) return resolved;
   if (failed.value() == ENOENT) return MakeError(Code::kNotFound, Shown(path), "no such directory");
-  if (failed.value() != ENOTCONN) return SystemError(Shown(path), failed.value());
-  // Nothing can be asked of the dead mount itself, but its parent can be.
+  // Nothing can be asked of a dead mount itself, nor by root of another user's; but its parent can be.
+  if (failed.value() != ENOTCONN && failed.value() != EACCES) return SystemError(Shown(path), failed.value());
   std::filesystem::path named = std::filesystem::absolute(path).lexically_normal();
   if (!named.has_filename()) named = named.parent_path();
   const auto parent = std::filesystem::canonical(named.parent_path(), failed);

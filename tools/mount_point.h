@@ -7,7 +7,7 @@
 
 namespace concordfs::tools {
 
-// The absolute path without symbolic links; works for a mount point whose daemon is dead, too.
+// The absolute path without symbolic links; works for a mount point that can't be looked into, too.
 // Errors: kNotFound, and those of resolving a path.
 Result<std::filesystem::path> ResolveMountPoint(const std::filesystem::path& path);
 

@@ -34,8 +34,8 @@ const json& List(const json& object, const char* name) {
 }
 
 std::string Counters(const json& status) {
-  static constexpr const char* kNames[] = {"commits",    "unchanged", "refusals",      "parked",
-                                           "lost_swaps", "batches",   "outside_moves", "queue_depth"};
+  static constexpr const char* kNames[] = {"commits", "unchanged",     "refusals",    "parked",  "lost_swaps",
+                                           "batches", "outside_moves", "queue_depth", "failures"};
   const auto found = status.find("counters");
   if (found == status.end() || !found->is_object()) return "";
   std::string line;

@@ -17,7 +17,7 @@ json Status() {
     "repository": "/srv/r.git", "branch": "refs/heads/main", "mountpoint": "/mnt/r", "pid": 42,
     "head": "0123456789abcdef0123456789abcdef01234567", "read_only": false, "durability": "process",
     "counters": {"commits": 7, "unchanged": 1, "refusals": 2, "parked": 2, "lost_swaps": 3, "batches": 5,
-                 "outside_moves": 4, "queue_depth": 0},
+                 "outside_moves": 4, "queue_depth": 0, "failures": 6},
     "agents": [
       {"name": "andrew", "known_paths": 3, "working_copies": [
         {"path": "a\nb", "base": "100644 abcdefabcdefabcdefabcdefabcdefabcdefabcd",
@@ -36,10 +36,8 @@ TEST(StatusTable, SaysWhatIsMountedWhere) {
 }
 
 TEST(StatusTable, ShowsEveryCounter) {
-  EXPECT_THAT(
-      StatusTable(Status()),
-      HasSubstr(
-          "commits 7, unchanged 1, refusals 2, parked 2, lost swaps 3, batches 5, outside moves 4, queue depth 0"));
+  EXPECT_THAT(StatusTable(Status()), HasSubstr("commits 7, unchanged 1, refusals 2, parked 2, lost swaps 3, batches 5, "
+                                               "outside moves 4, queue depth 0, failures 6"));
 }
 
 TEST(StatusTable, ShowsEachWorkingCopyBelowItsAgent) {
