@@ -140,19 +140,15 @@ Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::stri
     return {};
   }
   const Identity who = agents_->Identify(caller);
-  if (name == "refresh") {
-    while (true) {
-      const auto learned = Learn(id, value);
-      if (!learned) return learned.error();
-      const MutexLock lock(mutex_);
-      const auto bound = Bind(id, value, *learned);
-      if (!bound) return bound.error();
-      if (!*bound) continue;
-      const auto file = (*bound)->AsFile();
-      if ((*bound)->child && !file) return Error{Code::kIsDirectory, "refresh: a directory has no version"};
-      tracker_.Adopt(who.agent, (*bound)->path, vcs::Base{file ? file->head : std::nullopt, head_.commit});
-      return {};
-    }
+  if (name == "refresh") {  // of the entry `value` of this directory, which need not exist
+    using Done = std::monostate;
+    const auto adopted = WithName<Done>(id, value, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Done>> {
+      const auto file = bound.AsFile();
+      if (bound.child && !file) return Error{Code::kIsDirectory, "refresh: a directory has no version"};
+      tracker_.Adopt(who.agent, bound.path, vcs::Base{file ? file->head : std::nullopt, head_.commit});
+      return Done();
+    });
+    return adopted ? Result<void>() : adopted.error();
   }
   if (name != "base") return Error{Code::kNotSupported, "this attribute can't be set"};
   const auto version = vcs::ParseVersion(value);

@@ -11,17 +11,26 @@ using Kind = vcs::Outcome::Kind;
 
 namespace {
 
-// The file that has the path now, as far as it is known.
-std::shared_ptr<File> FileAt(std::shared_ptr<Directory> directory, const vcs::RepoPath& path) {
-  for (const std::string_view component : path.Parent().Components()) {
-    const auto child = Namespace::FindChild(*directory, component);
-    const auto* below = child ? std::get_if<std::shared_ptr<Directory>>(&*child) : nullptr;
-    if (below == nullptr) return nullptr;
-    directory = *below;
+// What has the path now, as far as it is known. A request names what had it when it was made; what is decided is decided
+// by path.
+std::optional<Child> ChildAt(const std::shared_ptr<Directory>& root, const vcs::RepoPath& path) {
+  std::optional<Child> child = root;
+  for (const std::string_view component : path.Components()) {
+    const auto* directory = std::get_if<std::shared_ptr<Directory>>(&*child);
+    child = directory != nullptr ? Namespace::FindChild(**directory, component) : std::nullopt;
+    if (!child) return std::nullopt;
   }
-  const auto child = Namespace::FindChild(*directory, path.Name());
+  return child;
+}
+
+std::shared_ptr<File> AsFile(const std::optional<Child>& child) {
   const auto* file = child ? std::get_if<std::shared_ptr<File>>(&*child) : nullptr;
   return file == nullptr ? nullptr : *file;
+}
+
+std::shared_ptr<Directory> AsDirectory(const std::optional<Child>& child) {
+  const auto* directory = child ? std::get_if<std::shared_ptr<Directory>>(&*child) : nullptr;
+  return directory == nullptr ? nullptr : *directory;
 }
 
 }  // namespace
@@ -127,7 +136,7 @@ void FilesystemImpl::ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitReq
   copy->origin = now;
   copy->Settle(context.changes, context.mode);
   // Another file may have the name by now, with the very version that this was made of.
-  const auto file = copy->file->linked ? copy->file : FileAt(names_.root(), outcome.path);
+  const auto file = copy->file->linked ? copy->file : AsFile(ChildAt(names_.root(), outcome.path));
   if (file) SetHead(file, outcome.now, context.size, copy->mtime, copy->agent);
   if (first && copy->file->head_ino == 0) copy->file->head_ino = copy->ino;  // a new file keeps the number it was made with
 }
@@ -138,10 +147,12 @@ void FilesystemImpl::ApplyName(const vcs::Outcome& outcome, const vcs::CommitReq
   const auto& change = std::get<vcs::PublishChange>(request.action);
   tracker_.Published(context.who.agent, context.who.process, outcome.path, outcome.replaced,
                      vcs::Base{outcome.now, outcome.commit}, vcs::BaseTracker::Writer::kKnewContent);
+  const auto now_there = AsFile(ChildAt(names_.root(), outcome.path));
+  const auto& file = outcome.kind == Kind::kPublished && now_there ? now_there : context.file;
   if (change.content) {
-    SetHead(context.file, outcome.now, context.size, Now(), context.who.agent);
+    SetHead(file, outcome.now, context.size, Now(), context.who.agent);
   } else if (!outcome.now) {
-    RemoveName(context.file, context.who.agent);
+    RemoveName(file, context.who.agent);
   }
 }
 
@@ -151,45 +162,61 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   const auto& rename = std::get<vcs::PublishRename>(request.action);
   const std::string& agent = context.who.agent;
   using Writer = vcs::BaseTracker::Writer;
-  const auto* from = std::get_if<std::shared_ptr<File>>(&context.from);
-  const auto* to = context.to ? std::get_if<std::shared_ptr<File>>(&*context.to) : nullptr;
+  const std::optional<Child> from = ChildAt(names_.root(), rename.from);
+  const std::optional<Child> to = ChildAt(names_.root(), rename.to);
   const vcs::Base now{outcome.now, outcome.commit};
 
   if (rename.exchange) {
-    Namespace::Exchange(context.from, *context.to);
+    if (from && to) {
+      Namespace::Exchange(*from, *to);
+    } else {  // what is not known is learned at the next lookup, and what is known has another name
+      DropName(from);
+      DropName(to);
+    }
     for (const auto& [file, path, before, after] :
-         {std::tuple(from, rename.to, outcome.replaced, outcome.moved),
-          std::tuple(to, rename.from, outcome.moved, outcome.replaced)}) {
-      if (file != nullptr) tracker_.Published(agent, context.who.process, path, before, {after, outcome.commit}, Writer::kWroteBlindly);
+         {std::tuple(AsFile(from), rename.to, outcome.replaced, outcome.moved),
+          std::tuple(AsFile(to), rename.from, outcome.moved, outcome.replaced)}) {
+      if (file) tracker_.Published(agent, context.who.process, path, before, {after, outcome.commit}, Writer::kWroteBlindly);
     }
     return;
   }
-  const std::shared_ptr<Directory> old_parent =
-      std::visit([](const auto& what) { return what->parent; }, context.from);
-  if (to != nullptr) {
-    RemoveName(*to, agent);
-  } else if (context.to) {
-    Namespace::Unlink(std::get<std::shared_ptr<Directory>>(*context.to));
+  if (const auto replaced = AsFile(to)) {
+    RemoveName(replaced, agent);
+  } else {
+    DropName(to);
   }
-  Namespace::Move(context.from, context.new_parent, context.new_name);
-  Keep(old_parent);
-  old_parent->mtime = context.new_parent->mtime = Now();
+  const auto new_parent = AsDirectory(ChildAt(names_.root(), rename.to.Parent()));
+  if (from) {
+    const std::shared_ptr<Directory> old_parent = std::visit([](const auto& what) { return what->parent; }, *from);
+    if (new_parent) {
+      Namespace::Move(*from, new_parent, rename.to.Name());
+      new_parent->mtime = Now();
+    } else {
+      DropName(from);
+    }
+    Keep(old_parent);
+    old_parent->mtime = Now();
+  }
   committer_.FollowRename(rename.from, rename.to);
 
+  const bool is_file = std::holds_alternative<std::shared_ptr<File>>(context.from);
   const bool wrote_whole = context.published != nullptr;
-  if (from != nullptr && outcome.kind == Kind::kPublished) {
+  if (is_file && outcome.kind == Kind::kPublished) {
     tracker_.Published(agent, context.who.process, rename.to, outcome.replaced, now,
                        wrote_whole ? Writer::kKnewContent : Writer::kWroteBlindly);
   }
-  if (from == nullptr || !wrote_whole) tracker_.Renamed(agent, rename.from, rename.to, outcome.moved, outcome.commit);
+  if (!is_file || !wrote_whole) tracker_.Renamed(agent, rename.from, rename.to, outcome.moved, outcome.commit);
   if (wrote_whole) {
     context.published->origin = now;
     context.published->Settle(context.changes, rename.unpublished->mode);
+    // Otherwise: a version that moved is the same version; its node, and the working copies on it, go with it.
+    if (const auto file = AsFile(from)) SetHead(file, outcome.now, context.size, Now(), agent);
   }
-  if (from != nullptr && outcome.kind == Kind::kPublished) {
-    if (wrote_whole) SetHead(*from, outcome.now, context.size, Now(), agent);
-    // A version that moved is the same version: its node, and the working copies on it, go with it.
-  }
+}
+
+void FilesystemImpl::DropName(const std::optional<Child>& child) {
+  if (const auto file = AsFile(child)) RemoveName(file, "");
+  if (const auto directory = AsDirectory(child)) Namespace::Unlink(directory);
 }
 
 namespace {

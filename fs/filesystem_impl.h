@@ -136,6 +136,21 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<Learned> Learn(NodeId parent, std::string_view name) EXCLUDES(mutex_);
   // Nothing if what was learned is out of date: learn again.
   Result<std::optional<Bound>> Bind(NodeId parent, std::string_view name, const Learned& learned) REQUIRES(mutex_);
+  // Learns the name and binds it, until both see the same head; then runs `body` under the lock. A body that returns
+  // nothing wants to look again: it has waited for a publish to end.
+  template <class T>
+  Result<T> WithName(NodeId parent, std::string_view name,
+                     const std::function<std::optional<Result<T>>(const Bound&)>& body) EXCLUDES(mutex_) {
+    while (true) {
+      const auto learned = Learn(parent, name);
+      if (!learned) return learned.error();
+      const MutexLock lock(mutex_);
+      const auto bound = Bind(parent, name, *learned);
+      if (!bound) return bound.error();
+      if (!*bound) continue;
+      if (auto result = body(**bound)) return *std::move(result);
+    }
+  }
   std::shared_ptr<File> AddFileLocked(const std::shared_ptr<Directory>& parent, std::string_view name,
                                       const vcs::MaybeVersion& head, std::optional<std::uint64_t> size)
       REQUIRES(mutex_);
@@ -229,6 +244,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
                timespec time, const std::string& agent) REQUIRES(mutex_);
   // The name is gone, by `agent` (empty: from outside).
   void RemoveName(const std::shared_ptr<File>& file, const std::string& agent) REQUIRES(mutex_);
+  // Forgets a name that history has otherwise by now: the next lookup learns it.
+  void DropName(const std::optional<Child>& child) REQUIRES(mutex_);
   void ReconcileDirectory(const std::shared_ptr<Directory>& directory, const vcs::Tree* tree) REQUIRES(mutex_);
   static void Keep(std::shared_ptr<Directory> directory);
   void Expire(const Directory& parent, const std::string& name) REQUIRES(mutex_);

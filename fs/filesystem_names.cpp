@@ -9,6 +9,8 @@
 namespace concordfs::fs {
 namespace {
 
+using Submitted = std::future<vcs::Outcome>;
+
 bool IsSymlinkMode(mode_t mode) { return S_ISLNK(mode); }
 
 Error NoSuchNode(NodeId node) { return Error{Code::kNotFound, "node " + std::to_string(node) + ": unknown"}; }
@@ -194,20 +196,14 @@ void FilesystemImpl::Forget(NodeId node, std::uint64_t lookups) {
 
 Result<Entry> FilesystemImpl::MakeDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  while (true) {
-    const auto learned = Learn(parent, name);
-    if (!learned) return learned.error();
-    const MutexLock lock(mutex_);
-    const auto bound = Bind(parent, name, *learned);
-    if (!bound) return bound.error();
-    if (!*bound) continue;
-    if ((*bound)->child) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
-    if ((*bound)->parent->opaque) return Error{Code::kPermission, "inside a submodule"};
-    const auto directory = names_.AddDirectory((*bound)->parent, name, Now());
+  return WithName<Entry>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Entry>> {
+    if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
+    if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+    const auto directory = names_.AddDirectory(bound.parent, name, Now());
     directory->kept = true;
-    (*bound)->parent->mtime = Now();
+    bound.parent->mtime = Now();
     return EntryOf(directory);
-  }
+  });
 }
 
 Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
@@ -263,26 +259,20 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
   auto context = std::make_shared<NameContext>();
   context->who = who;
   context->size = content.size();
-  std::future<vcs::Outcome> decided;
-  while (true) {
-    const auto learned = Learn(parent, name);
-    if (!learned) return learned.error();
-    const MutexLock lock(mutex_);
-    const auto bound = Bind(parent, name, *learned);
-    if (!bound) return bound.error();
-    if (!*bound) continue;
-    if ((*bound)->child) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
-    if ((*bound)->parent->opaque) return Error{Code::kPermission, "inside a submodule"};
-    context->file = AddFileLocked((*bound)->parent, name, {}, {});
+  auto decided = WithName<Submitted>(parent, name, [&](const Bound& bound)
+                                                       REQUIRES(mutex_) -> std::optional<Result<Submitted>> {
+    if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
+    if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+    context->file = AddFileLocked(bound.parent, name, {}, {});
     context->file->reserved = true;
     context->file->reserved_mode = ModeOf(mode);
     context->file->head_time = Now();
     ++context->file->publishing;
-    vcs::PublishChange change{(*bound)->path, vcs::Base{{}, head_.commit}, vcs::Version{*blob, mode}, true};
-    decided = committer_.Submit({change, who.agent, who.description, who.message, context});
-    break;
-  }
-  const vcs::Outcome outcome = decided.get();
+    const vcs::PublishChange change{bound.path, vcs::Base{{}, head_.commit}, vcs::Version{*blob, mode}, true};
+    return committer_.Submit({change, who.agent, who.description, who.message, context});
+  });
+  if (!decided) return decided.error();
+  const vcs::Outcome outcome = decided->get();
   const MutexLock lock(mutex_);
   --context->file->publishing;
   settled_.NotifyAll();
@@ -330,30 +320,25 @@ Result<void> FilesystemImpl::Unlink(const Caller& caller, NodeId parent, std::st
   const Identity who = agents_->Identify(caller);
   auto context = std::make_shared<NameContext>();
   context->who = who;
-  std::future<vcs::Outcome> decided;
-  while (true) {
-    const auto learned = Learn(parent, name);
-    if (!learned) return learned.error();
-    const MutexLock lock(mutex_);
-    const auto bound = Bind(parent, name, *learned);
-    if (!bound) return bound.error();
-    if (!*bound) continue;
-    if (!(*bound)->child) return Error{Code::kNotFound, vcs::Quoted((*bound)->path.text()) + ": no such path"};
-    const std::shared_ptr<File> file = (*bound)->AsFile();
-    if (!file) return Error{Code::kIsDirectory, vcs::Quoted((*bound)->path.text()) + ": is a directory"};
+  auto decided = WithName<Submitted>(parent, name, [&](const Bound& bound)
+                                                       REQUIRES(mutex_) -> std::optional<Result<Submitted>> {
+    const std::string path = vcs::Quoted(bound.path.text());
+    if (!bound.child) return Error{Code::kNotFound, path + ": no such path"};
+    const std::shared_ptr<File> file = bound.AsFile();
+    if (!file) return Error{Code::kIsDirectory, path + ": is a directory"};
     if (file->publishing > 0) {  // decide on what comes of it
       settled_.Wait(mutex_);
-      continue;
+      return std::nullopt;
     }
     const auto own = file->CopyOf(who.agent);
-    const vcs::Base base = own ? own->origin : BaseFor(who, (*bound)->path, file->head);
-    if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + vcs::Quoted((*bound)->path.text()));
+    const vcs::Base base = own ? own->origin : BaseFor(who, bound.path, file->head);
+    if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + path);
     context->file = file;
-    decided = committer_.Submit({vcs::PublishChange{(*bound)->path, base, {}, false}, who.agent, who.description,
-                                 who.message, context});
-    break;
-  }
-  const vcs::Outcome outcome = decided.get();
+    const vcs::PublishChange change{bound.path, base, {}, false};
+    return committer_.Submit({change, who.agent, who.description, who.message, context});
+  });
+  if (!decided) return decided.error();
+  const vcs::Outcome outcome = decided->get();
   if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
   if (outcome.kind == vcs::Outcome::Kind::kRefused) return Refuse(who.agent, "unlink " + vcs::Quoted(outcome.path.text()));
   return {};

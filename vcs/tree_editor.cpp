@@ -3,16 +3,7 @@
 namespace concordfs::vcs {
 
 Result<std::optional<TreeEntry>> TreeEditor::Find(const RepoPath& path) {
-  TreeEntry entry{"", FileMode::kDirectory, root_};
-  for (const std::string_view component : path.Components()) {
-    if (!entry.IsDirectory()) return std::optional<TreeEntry>();
-    const auto tree = Load(entry.id);
-    if (!tree) return tree.error();
-    const TreeEntry* found = (*tree)->Find(component);
-    if (found == nullptr) return std::optional<TreeEntry>();
-    entry = *found;
-  }
-  return std::optional<TreeEntry>(std::move(entry));
+  return FindFrom([this](const ObjectId& tree) { return Load(tree); }, root_, path);
 }
 
 Result<void> TreeEditor::Put(const RepoPath& path, FileMode mode, const ObjectId& id) {

@@ -4,6 +4,19 @@
 
 namespace concordfs::vcs {
 
+Result<std::optional<TreeEntry>> FindFrom(const TreeLoader& load, const ObjectId& root, const RepoPath& path) {
+  TreeEntry entry{"", FileMode::kDirectory, root};
+  for (const std::string_view component : path.Components()) {
+    if (!entry.IsDirectory()) return std::optional<TreeEntry>();
+    const auto tree = load(entry.id);
+    if (!tree) return tree.error();
+    const TreeEntry* found = (*tree)->Find(component);
+    if (found == nullptr) return std::optional<TreeEntry>();
+    entry = *found;
+  }
+  return std::optional<TreeEntry>(std::move(entry));
+}
+
 TreeReader::TreeReader(Store& store, std::size_t cache_size)
     : store_(store), cache_size_(cache_size), empty_tree_(store.Hash(ObjectKind::kTree, "")) {}
 
@@ -20,16 +33,7 @@ Result<std::shared_ptr<const Tree>> TreeReader::Load(const ObjectId& tree) {
 }
 
 Result<std::optional<TreeEntry>> TreeReader::Find(const ObjectId& root, const RepoPath& path) {
-  TreeEntry entry{"", FileMode::kDirectory, root};
-  for (const std::string_view component : path.Components()) {
-    if (!entry.IsDirectory()) return std::optional<TreeEntry>();
-    const auto tree = Load(entry.id);
-    if (!tree) return tree.error();
-    const TreeEntry* found = (*tree)->Find(component);
-    if (found == nullptr) return std::optional<TreeEntry>();
-    entry = *found;
-  }
-  return std::optional<TreeEntry>(std::move(entry));
+  return FindFrom([this](const ObjectId& tree) { return Load(tree); }, root, path);
 }
 
 Result<Head> TreeReader::ReadHead(const ObjectId& commit) {

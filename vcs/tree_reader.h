@@ -1,6 +1,7 @@
 // Reads the trees of any commit, directory by directory, as they are asked for.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -20,6 +21,11 @@ struct Head {
   std::int64_t time_s = 0;  // committer's time, seconds since 1970
 };
 
+// The entry at `path` under the tree `root`, each tree got from `load`; for the root path itself a directory entry without a
+// name. Nothing if there is none, also where a component is a file. Errors: those of `load`.
+using TreeLoader = std::function<Result<std::shared_ptr<const Tree>>(const ObjectId&)>;
+Result<std::optional<TreeEntry>> FindFrom(const TreeLoader& load, const ObjectId& root, const RepoPath& path);
+
 // Trees by id, loaded lazily and kept up to a bound: memory is for what was visited lately, not for the repository.
 // Threads: any; blocks on disk for a tree that isn't kept.
 class TreeReader {
@@ -30,8 +36,7 @@ class TreeReader {
 
   // Errors: kNotFound, kCorrupt, kIo.
   Result<std::shared_ptr<const Tree>> Load(const ObjectId& tree);
-  // The entry at `path` under `root`; for the root path itself a directory entry without a name. Nothing if there is
-  // none, also where a component is a file. Errors: as Load.
+  // As FindFrom. Errors: as Load.
   Result<std::optional<TreeEntry>> Find(const ObjectId& root, const RepoPath& path);
   // What a commit is. Errors: kNotFound, kCorrupt, kIo.
   Result<Head> ReadHead(const ObjectId& commit);
