@@ -189,6 +189,7 @@ Reference::Answer Reference::Open(Agent agent, Process process, const std::strin
       handle->copy->content.clear();
       handle->copy->dirty = handle->copy->whole = true;
       handle->copy->last_writer = process;
+      handle->read = true;  // its base was settled; and what it reads from now on is its agent's own
     }
   } else {
     handle->copy = CopyOf(file, agent);
