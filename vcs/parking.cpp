@@ -108,10 +108,10 @@ Result<Parked> Parking::Park(const ParkRequest& request, std::string_view prefix
                        {"Concord-Head", ToString(request.head)},
                        {"Concord-Head-Commit", request.head_commit.Hex()},
                        {"Concord-Reason", request.reason}};
-  const std::string winner = FindWinner(trees_, request.head_commit, request.path, request.head);
+  const bool rejected = prefix == kRejectedPrefix;
+  const std::string winner = rejected ? FindWinner(trees_, request.head_commit, request.path, request.head) : "";
   if (!winner.empty()) trailers.emplace_back("Concord-Winner", winner);
   if (!request.process.empty()) trailers.emplace_back("Concord-Process", request.process);
-  const bool rejected = prefix == kRejectedPrefix;
   commit.message = ComposeMessage((rejected ? "Refused: " : "Recovered: ") + Quoted(request.path.text()), "", trailers);
 
   NewObject object{{}, ObjectKind::kCommit, commit.Encode()};
