@@ -113,23 +113,23 @@ std::set<Reference::Parked> Reference::MustBeParked() const {
 }
 
 // R2: the nearest of what the process and what the agent last knew.
-std::optional<Reference::Version> Reference::Knows(Agent agent, Process process, const std::string& path) const {
+std::optional<Reference::Base> Reference::Knows(Agent agent, Process process, const std::string& path) const {
   const auto paths = knowledge_.find(agent);
   if (paths == knowledge_.end()) return std::nullopt;
   const auto known = paths->second.find(path);
   if (known == paths->second.end()) return std::nullopt;
   const auto own = known->second.processes.find(process);
-  return own != known->second.processes.end() ? std::optional<Version>(own->second) : known->second.agent;
+  return own != known->second.processes.end() ? std::optional<Base>(own->second) : known->second.agent;
 }
 
 Reference::Version Reference::BaseOf(Agent agent, Process process, const std::string& path, const Version& now) const {
-  return Knows(agent, process, path).value_or(now);
+  return Knows(agent, process, path).value_or(Base{now}).version;
 }
 
 void Reference::Learn(Agent agent, Process process, const std::string& path, const Version& version) {
   Known& known = knowledge_[agent][path];
-  known.agent = version;
-  known.processes[process] = version;
+  known.agent = Base{version};
+  known.processes[process] = Base{version};
 }
 
 // R3: an agent's own commit makes none of its processes stale.
@@ -138,9 +138,9 @@ void Reference::MoveAlong(Agent agent, Process process, const std::string& path,
   if (knew) Learn(agent, process, path, now);
   const auto known = knowledge_[agent].find(path);
   if (known == knowledge_[agent].end()) return;
-  if (known->second.agent && *known->second.agent == replaced) known->second.agent = now;
-  for (auto& [key, version] : known->second.processes) {
-    if (version == replaced) version = now;
+  if (known->second.agent && known->second.agent->version == replaced) known->second.agent = Base{now};
+  for (auto& [key, base] : known->second.processes) {
+    if (base.version == replaced) base = Base{now};
   }
 }
 
@@ -169,7 +169,9 @@ Reference::Answer Reference::Open(Agent agent, Process process, const std::strin
   FilePointer file = Linked(path);
   if (!file) {
     if (!mode.create) return kNotFound;
-    if (!mode.exclusive && BaseOf(agent, process, path, std::nullopt)) return kStale;  // what it knew is gone
+    // What it knew is gone. O_EXCL says that this is known, unless it moved somebody's newer version away itself.
+    const Base known = Knows(agent, process, path).value_or(Base());
+    if (known.version && (!mode.exclusive || known.moved_newer_away)) return kStale;
     file = std::make_shared<File>();
     file->path = path;
     files_.push_back(file);
@@ -398,14 +400,21 @@ Reference::Answer Reference::Rename(Agent agent, Process process, const std::str
     } else {
       Known& left = found->second;
       Known& followed = paths[to];
-      if (left.agent && *left.agent == moved) {
-        followed.agent = moved;
-        left.agent.emplace();
+      if (left.agent) {
+        if (left.agent->version == moved) {
+          followed.agent = Base{moved};
+          left.agent = Base();
+        } else {
+          left.agent->moved_newer_away = true;
+        }
       }
-      for (auto& [key, version] : left.processes) {
-        if (version != moved) continue;
-        followed.processes[key] = moved;
-        version.reset();
+      for (auto& [key, its] : left.processes) {
+        if (its.version == moved) {
+          followed.processes[key] = Base{moved};
+          its = Base();
+        } else {
+          its.moved_newer_away = true;
+        }
       }
       if (!followed.agent && followed.processes.empty()) paths.erase(to);
     }
@@ -450,7 +459,7 @@ Reference::Answer Reference::RenameDirectory(Agent agent, const std::string& fro
 
 Reference::Answer Reference::Refresh(Agent agent, const std::string& path) {
   if (!directories_.contains(DirectoryOf(path))) return kNotFound;
-  knowledge_[agent][path] = Known{Head(path), {}};  // R8
+  knowledge_[agent][path] = Known{Base{Head(path)}, {}};  // R8
   return kOk;
 }
 

@@ -74,13 +74,17 @@ class Reference {
   struct Handle;
   using CopyPointer = std::shared_ptr<Copy>;
   using FilePointer = std::shared_ptr<File>;
+  struct Base {
+    Version version;
+    bool moved_newer_away = false;  // its agent gave a newer version of the path another name
+  };
   struct Known {
-    std::optional<Version> agent;
-    std::map<Process, Version> processes;
+    std::optional<Base> agent;
+    std::map<Process, Base> processes;
   };
 
   FilePointer Linked(const std::string& path) const;
-  std::optional<Version> Knows(Agent agent, Process process, const std::string& path) const;
+  std::optional<Base> Knows(Agent agent, Process process, const std::string& path) const;
   Version BaseOf(Agent agent, Process process, const std::string& path, const Version& now) const;
   void Learn(Agent agent, Process process, const std::string& path, const Version& version);
   void MoveAlong(Agent agent, Process process, const std::string& path, const Version& replaced, const Version& now,
