@@ -9,6 +9,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "fs/fuse/fuse_api.h"
 #include "fs/fuse/notifier.h"
@@ -25,15 +26,18 @@ struct SessionDeleter {
 };
 using SessionHandle = std::unique_ptr<fuse_session, SessionDeleter>;
 
-// libfuse tells why it failed in its log only.
+// libfuse tells why it failed in its log only, a line in several pieces.
+thread_local std::string fuse_line;
 thread_local std::string last_fuse_message;
 
 void KeepFuseMessage(fuse_log_level /*level*/, const char* format, va_list arguments) {
   char text[1024];
   std::vsnprintf(text, sizeof(text), format, arguments);
-  last_fuse_message = text;
-  while (!last_fuse_message.empty() && last_fuse_message.back() == '\n') last_fuse_message.pop_back();
-  spdlog::warn("{}", last_fuse_message);
+  fuse_line += text;
+  if (fuse_line.empty() || fuse_line.back() != '\n') return;
+  fuse_line.pop_back();
+  spdlog::warn("{}", fuse_line);
+  last_fuse_message = std::exchange(fuse_line, {});
 }
 
 Error FuseError(Code code, const std::string& what) {
