@@ -31,6 +31,7 @@ Namespace::Namespace(timespec root_time) {
 }
 
 Namespace::~Namespace() {
+  for (const auto& copy : Copies()) copy->file->copies.clear();
   for (const auto& directory : Directories()) directory->children.clear();
 }
 

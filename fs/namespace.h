@@ -126,7 +126,7 @@ struct Node {
 class Namespace {
  public:
   explicit Namespace(timespec root_time);
-  ~Namespace();  // parents and children hold each other: takes them apart
+  ~Namespace();  // parents and children, files and working copies hold each other: takes them apart
   Namespace(const Namespace&) = delete;
   Namespace& operator=(const Namespace&) = delete;
 
