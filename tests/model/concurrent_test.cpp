@@ -119,7 +119,8 @@ class Worker {
   }
   void Create(const std::string& path) {
     auto file = kernel_.Open(caller_, path, O_WRONLY | O_CREAT | O_EXCL);
-    if (!file) return Failed("create " + path, file.code(), {"exists"});
+    // Stale: it has renamed a newer version than it knew away from there itself, as an editor does.
+    if (!file) return Failed("create " + path, file.code(), {"exists", "stale"});
     Expect("write " + path, kernel_.Write(*file, NextLine()), {"stale"});
     Expect("close " + path, kernel_.Close(caller_, *file), {"stale"});
   }
