@@ -48,7 +48,7 @@ TEST_P(FailingStoreTest, ACloseSaysNoSpaceAndWritingAgainPublishes) {
     const auto flushed = mount.kernel->Flush(kAndrew, *file);
     failed = mount.store.failures() > 0;
     mount.store.Heal();
-    ASSERT_TRUE(failed || n > 1) << \"it needs the store\";
+    ASSERT_TRUE(failed || n > 1) << "it needs the store";
     for (const auto* done : {&written, &flushed}) {
       if (!*done) {
         EXPECT_EQ(done->code(), Code::kNoSpace) << "never a stale write for a full disk (R6)";
@@ -82,7 +82,7 @@ TEST_P(FailingStoreTest, ARefusedWriteIsParkedOrStays) {
     const auto flushed = mount.kernel->Flush(kBenson, *file);
     failed = mount.store.failures() > 0;
     mount.store.Heal();
-    ASSERT_TRUE(failed || n > 1) << \"it needs the store\";
+    ASSERT_TRUE(failed || n > 1) << "it needs the store";
     ASSERT_FALSE(flushed);
     const auto parked = [&mount] { return mount.ParkedOf(NumberedAgents::NameOf(2), "f"); };
     if (flushed.code() == Code::kStale) {
@@ -119,7 +119,7 @@ TEST_P(FailingStoreTest, NamesAreAsTheAnswersSay) {
       const auto done = operation(mount);
       failed = mount.store.failures() > 0;
       mount.store.Heal();
-      ASSERT_TRUE(failed || n > 1) << \"it needs the store\";
+      ASSERT_TRUE(failed || n > 1) << "it needs the store";
       EXPECT_EQ(mount.branch.Tip().commit != tip, done.ok());
       if (!done) {
         EXPECT_EQ(done.code(), Code::kNoSpace);
