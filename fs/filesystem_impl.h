@@ -160,6 +160,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // One rename, from the caller's question to what was submitted (filesystem_rename.cpp).
   struct RenameAttempt;
   enum class RenameStep { kLookAgain, kStoreContent, kSubmitted, kRefused };
+  Result<void> TryRename(RenameAttempt& attempt) EXCLUDES(mutex_);  // also kRefMoved: try again
   Result<void> LearnRename(RenameAttempt& attempt) EXCLUDES(mutex_);
   Result<RenameStep> PlanRename(RenameAttempt& attempt) REQUIRES(mutex_);
   Result<RenameStep> SubmitRename(RenameAttempt& attempt, const Bound& from, const Bound& to) REQUIRES(mutex_);

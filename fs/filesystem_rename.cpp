@@ -54,6 +54,14 @@ Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::st
   attempt.exchange = (flags & RENAME_EXCHANGE) != 0;
   attempt.no_replace = (flags & RENAME_NOREPLACE) != 0;
 
+  while (true) {
+    auto renamed = TryRename(attempt);
+    // Another version of the source came in between: by now the names show it.
+    if (renamed || renamed.code() != Code::kRefMoved) return renamed;
+  }
+}
+
+Result<void> FilesystemImpl::TryRename(RenameAttempt& attempt) {
   auto step = RenameStep::kLookAgain;
   while (step == RenameStep::kLookAgain || step == RenameStep::kStoreContent) {
     if (step == RenameStep::kStoreContent) {  // then look again: everything may have changed meanwhile

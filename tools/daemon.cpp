@@ -130,8 +130,8 @@ Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::fu
     if (on_mounted()) served = (*session)->Serve();
   }
   DrainAndLog(**filesystem);
+  (*filesystem)->Stop();  // its threads use the session's notifier
   session->reset();
-  (*filesystem)->Stop();
   spdlog::info("unmounted {}", request.mountpoint.native());
   return served;
 }

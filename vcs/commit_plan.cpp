@@ -86,6 +86,9 @@ Outcome CommitPlan::DecideRename(const CommitRequest& request, const PublishRena
     return outcome;
   }
   std::optional<TreeEntry> moved = from->entry;
+  if (rename.unpublished && from->entry) {  // somebody else published that name: it is not the submitter's content any more
+    return Failed(Error{Code::kRefMoved, "rename: " + Quoted(rename.from.text()) + " was published meanwhile"}, rename.to);
+  }
   if (rename.unpublished) moved = TreeEntry{"", rename.unpublished->mode, rename.unpublished->blob};
   if (!moved && rename.from_published)
     return Failed(Error{Code::kNotFound, "rename: " + Quoted(rename.from.text()) + " is gone"}, rename.to);

@@ -40,7 +40,8 @@ struct PublishRename {
   RepoPath to;
   // What the rename replaces: checked as a write to `to`. Nothing: `to` must not exist.
   std::optional<Base> to_base;
-  // The content of a file that was created and never published: it has no version to move.
+  // The content of a file that was created and never published: it has no version to move. Fails with kRefMoved if it has
+  // one by then: look at the names again.
   std::optional<Version> unpublished;
   // Swap the two instead. Then `from_base` is checked as well, where given.
   bool exchange = false;
