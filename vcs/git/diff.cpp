@@ -50,7 +50,8 @@ Result<std::string> UnifiedDiff(const std::filesystem::path& git_dir, const Obje
   const auto new_tree = TreeOf(repository.get(), to);
   if (!new_tree) return new_tree.error();
 
-  git_diff_options options = GIT_DIFF_OPTIONS_INIT;
+  git_diff_options options;
+  git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
   options.flags = GIT_DIFF_DISABLE_PATHSPEC_MATCH | GIT_DIFF_INCLUDE_TYPECHANGE;
   options.max_size = kMaxTextSize;
   std::string text = path.text();
