@@ -251,7 +251,7 @@ void ConcurrentModel::CheckView(Mount& mount) {
 
 TEST_F(ConcurrentModel, LosesNothingAndRefusesNobodyTwice) {
   const std::uint64_t seed = Seed();
-  for (std::uint64_t round = 0; round < 6 && !HasFailure(); ++round) {
+  for (std::uint64_t round = 0; round < 3 && !HasFailure(); ++round) {
     SCOPED_TRACE("CONCORDFS_SEED=" + std::to_string(seed + round));
     Mount mount(FirstFiles());
     // Five agents; the last one has two processes, which only append: within an agent POSIX holds, and truncating what

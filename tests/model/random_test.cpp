@@ -355,7 +355,7 @@ class Walk {
 
 TEST(RandomModel, AgreesWithTheReferenceOnEveryStep) {
   const std::uint64_t seed = Seed();
-  for (std::uint64_t round = 0; round < 200; ++round) {
+  for (std::uint64_t round = 0; round < 60; ++round) {
     Walk walk(seed + round);
     ASSERT_TRUE(walk.Run(100)) << "CONCORDFS_SEED=" << seed + round << "\n" << walk.report();
   }
