@@ -26,6 +26,10 @@ int ErrnoOf(Code code) {
     case Code::kRange: return ERANGE;
     case Code::kNotSupported: return EOPNOTSUPP;
     case Code::kBadHandle: return EBADF;
+    case Code::kCrossDevice: return EXDEV;
+    case Code::kTooManyLinks: return EMLINK;
+    case Code::kTextBusy: return ETXTBSY;
+    case Code::kNoData: return ENXIO;
     case Code::kRefMoved:  // never leaves the committer
     case Code::kLocked:    // the working copy stays: writing and closing again publishes
     case Code::kIo:

@@ -31,6 +31,10 @@ const char* CodeName(Code code) {
     case Code::kRange: return "out of range";
     case Code::kNotSupported: return "not supported";
     case Code::kBadHandle: return "bad handle";
+    case Code::kCrossDevice: return "cross-device";
+    case Code::kTooManyLinks: return "too many links";
+    case Code::kTextBusy: return "text file busy";
+    case Code::kNoData: return "no data";
   }
   return "unknown";
 }
@@ -42,8 +46,8 @@ Code CodeOfErrno(int number) {
     case ENOSPC: return Code::kNoSpace;
     case EDQUOT: return Code::kQuota;
     case EROFS: return Code::kReadOnly;
-    case EACCES:
-    case EPERM: return Code::kAccess;
+    case EACCES: return Code::kAccess;
+    case EPERM: return Code::kPermission;
     case ENOENT: return Code::kNotFound;
     case EEXIST: return Code::kExists;
     case ENOTDIR: return Code::kNotDirectory;
@@ -53,6 +57,14 @@ Code CodeOfErrno(int number) {
     case EFBIG: return Code::kTooBig;
     case EINVAL: return Code::kInvalidArgument;
     case EOPNOTSUPP: return Code::kNotSupported;
+    case EBUSY: return Code::kBusy;
+    case EBADF: return Code::kBadHandle;
+    case ENODATA: return Code::kNoAttribute;
+    case ERANGE: return Code::kRange;
+    case EXDEV: return Code::kCrossDevice;
+    case EMLINK: return Code::kTooManyLinks;
+    case ETXTBSY: return Code::kTextBusy;
+    case ENXIO: return Code::kNoData;
     default: return Code::kIo;
   }
 }

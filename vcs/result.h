@@ -23,7 +23,7 @@ enum class Code {
   kInvalidName,      // git can't hold the name
   kNameTooLong,      // a component over 255 bytes, or a path over 4095
   kInvalidArgument,  // the call makes no sense
-  kPermission,       // not possible on versioned paths: hard links, device nodes, foreign owners
+  kPermission,       // not possible on versioned paths (hard links, device nodes), or not permitted to anybody
   kAccess,           // the caller may not
   kBusy,             // the name is in use in a way that the operation can't respect
   kReadOnly,         // mounted read-only, or the repository can't be written
@@ -36,6 +36,10 @@ enum class Code {
   kRange,            // the caller's buffer is too small
   kNotSupported,     // not offered on this mount
   kBadHandle,        // an unknown or wrongly opened handle
+  kCrossDevice,      // rename or link between what is versioned and what is scratch, where it can't be one step
+  kTooManyLinks,     // the file has as many hard links as its file system can count
+  kTextBusy,         // a program that runs can't be written
+  kNoData,           // no data or hole behind that offset
 };
 
 // Lower-case name of a code, for logs and tests. Never null.
