@@ -3,7 +3,7 @@
 #include <map>
 #include <set>
 
-#include "tests/mount/support/posix.h"
+#include "tests/posix/posix.h"
 
 namespace concordfs::mounttest {
 namespace {

@@ -1,15 +1,13 @@
-// POSIX: mappings and attributes; and where the contract deviates.
+// POSIX: mappings and attributes.
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
 #include <cstdlib>
 #include <ctime>
 
-#include "tests/mount/support/posix.h"
+#include "tests/posix/posix.h"
 
 namespace concordfs::mounttest {
-
-std::unique_ptr<Posix::World> Posix::world_;
 
 namespace {
 
@@ -141,36 +139,6 @@ TEST_P(Posix, StatvfsTellsOfRoomAndLimits) {
   EXPECT_GT(space.f_bsize, 0U);
   EXPECT_GT(space.f_blocks, 0U);
   EXPECT_GT(space.f_bavail, 0U);
-}
-
-INSTANTIATE_TEST_SUITE_P(On, Posix, ::testing::Values(Place::kPlainDirectory, Place::kMount),
-                         [](const ::testing::TestParamInfo<Place>& each) {
-                           return each.param == Place::kMount ? "Mount" : "PlainDirectory";
-                         });
-
-// Where the contract deviates from POSIX: what git can't hold.
-class Deviation : public MountTest {};
-
-TEST_F(Deviation, HardLinksAndDeviceNodesAreEPERM) {
-  AgentPython andrew("andrew", Dir());
-  ASSERT_EQ(andrew.Do("open('f', 'w').write('x')"), "ok");
-  EXPECT_EQ(andrew.Do("os.link('f', 'g')"), "EPERM");
-  EXPECT_EQ(andrew.Do("os.mkfifo('fifo')"), "EPERM");
-  EXPECT_EQ(andrew.Do("os.mknod('device', 0o020644, os.makedev(1, 3))"), "EPERM");
-  EXPECT_EQ(andrew.Do("os.mknod('socket', 0o140644)"), "EPERM");
-  EXPECT_EQ(andrew.Get("sorted(os.listdir('.'))"), "['f']");
-}
-
-TEST_F(Deviation, ModesHoldTheExecutableBitOnly) {
-  Must("andrew", "echo x > f; chmod 600 f");
-  EXPECT_EQ(As("andrew", "stat -c %a f").out, "644\n");
-  Must("andrew", "chmod 700 f");
-  EXPECT_EQ(As("andrew", "stat -c %a f").out, "755\n");
-}
-
-TEST_F(Deviation, OwnersCanNotBeChanged) {
-  Must("andrew", "echo x > f");
-  EXPECT_THAT(As("andrew", "chown 12345 f").err, ::testing::HasSubstr("not permitted"));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "tests/mount/support/posix.h"
+#include "tests/posix/posix.h"
 
 namespace concordfs::mounttest {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "tests/mount/support/posix.h"
+#include "tests/posix/posix.h"
 
 namespace concordfs::mounttest {
 namespace {
