@@ -30,6 +30,10 @@ int ErrnoOf(Code code) {
     case Code::kTooManyLinks: return EMLINK;
     case Code::kTextBusy: return ETXTBSY;
     case Code::kNoData: return ENXIO;
+    case Code::kWouldBlock: return EAGAIN;
+    case Code::kDeadlock: return EDEADLK;
+    case Code::kInterrupted: return EINTR;
+    case Code::kNoLocks: return ENOLCK;
     case Code::kRefMoved:  // never leaves the committer
     case Code::kLocked:    // the working copy stays: writing and closing again publishes
     case Code::kIo:

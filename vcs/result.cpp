@@ -35,6 +35,10 @@ const char* CodeName(Code code) {
     case Code::kTooManyLinks: return "too many links";
     case Code::kTextBusy: return "text file busy";
     case Code::kNoData: return "no data";
+    case Code::kWouldBlock: return "would block";
+    case Code::kDeadlock: return "deadlock";
+    case Code::kInterrupted: return "interrupted";
+    case Code::kNoLocks: return "no locks left";
   }
   return "unknown";
 }

@@ -40,6 +40,10 @@ enum class Code {
   kTooManyLinks,     // the file has as many hard links as its file system can count
   kTextBusy,         // a program that runs can't be written
   kNoData,           // no data or hole behind that offset
+  kWouldBlock,       // an advisory lock that another owner has
+  kDeadlock,         // waiting for that lock would never end
+  kInterrupted,      // what was waited for is not wanted any more
+  kNoLocks,          // too many advisory locks
 };
 
 // Lower-case name of a code, for logs and tests. Never null.
