@@ -86,6 +86,7 @@ void FilesystemImpl::Stop() {
     wake_sweeper_.NotifyAll();
   }
   if (sweeper_.joinable()) sweeper_.join();
+  locks_.CancelAll();
   committer_.Stop();
 }
 
@@ -134,6 +135,7 @@ void FilesystemImpl::RunSweeper() {
 }
 
 void FilesystemImpl::Sweep() {
+  locks_.GiveWay();
   std::set<vcs::ProcessKey> processes;
   std::vector<std::shared_ptr<WorkingCopy>> orphans;
   {

@@ -8,12 +8,15 @@
 #include <sys/statvfs.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "fs/lock_table.h"
 #include "fs/types.h"
 #include "vcs/result.h"
 #include "vcs/store.h"
@@ -65,7 +68,7 @@ class Filesystem {
   virtual void Start(KernelCache* cache) = 0;
   // Publishes or parks every working copy with changes (R13: an unmount loses nothing). Operations go on meanwhile.
   virtual DrainReport Drain() = 0;
-  // Ends the threads. Implied by the destructor.
+  // Ends the threads; who waits for a lock is answered kInterrupted. Implied by the destructor.
   virtual void Stop() = 0;
   // Agents, working copies, bases, counters: the JSON text that `concordfs status --json` prints.
   virtual std::string Status() = 0;
@@ -106,6 +109,23 @@ class Filesystem {
   virtual Result<void> Sync(HandleId handle) = 0;
   // The last close: publishes or parks what is left.
   virtual void Release(HandleId handle) = 0;
+
+  // Advisory locks, by fcntl(2) and flock(2). They are on the file at a path, across its versions and all agents' working
+  // copies; a file that takes another one's place by a rename takes over its locks. Nothing here blocks.
+  // A number for the request that follows, so that CancelLock() can name it from now on.
+  virtual LockTicket AnnounceLock() = 0;
+  // Sets or removes a lock through an open handle of the node. `done` is called once, by any thread, without locks held.
+  // Errors: kWouldBlock, kDeadlock, kInterrupted, kNoLocks (fs/locks.h says when).
+  virtual void SetLock(HandleId handle, NodeId node, const LockRequest& request,
+                       std::function<void(Result<void>)> done) = 0;
+  // Who waits by that ticket is answered kInterrupted.
+  virtual void CancelLock(LockTicket ticket) = 0;
+  // What stands in the request's way, if anything does.
+  virtual std::optional<HeldLock> GetLock(NodeId node, const LockRequest& request) = 0;
+  // The owner closed a descriptor of the file: its record locks on it go, whichever descriptor they were set through. Call
+  // after Flush(), which publishes. Where a close doesn't come here (Opened::no_flush), and for all other kinds, Release()
+  // drops what was set through its handle.
+  virtual void DropLocks(NodeId node, LockOwner owner) = 0;
 
   // Directories.
   virtual Result<HandleId> OpenDirectory(NodeId node) = 0;

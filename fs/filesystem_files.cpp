@@ -164,6 +164,7 @@ Result<void> FilesystemImpl::Sync(HandleId id) {
 }
 
 void FilesystemImpl::Release(HandleId id) {
+  const EndOfLocks locks(*this, id);  // after the publish: who gets them next sees what was written under them
   std::shared_ptr<Handle> handle;
   bool last_writer = false;
   {

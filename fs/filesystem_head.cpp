@@ -182,6 +182,7 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   }
   if (const auto replaced = AsFile(to)) {
     RemoveName(replaced, agent);
+    if (const auto heir = AsFile(from)) HandOverLocks(*replaced, *heir);
   } else {
     DropName(to);
   }

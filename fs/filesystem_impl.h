@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -15,6 +16,7 @@
 #include "fs/content.h"
 #include "fs/filesystem.h"
 #include "fs/kernel_cache.h"
+#include "fs/locks.h"
 #include "fs/namespace.h"
 #include "fs/redirects.h"
 #include "fs/working_area.h"
@@ -111,6 +113,13 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> Flush(HandleId id, pid_t tid) override;
   Result<void> Sync(HandleId id) override;
   void Release(HandleId id) override;
+
+  LockTicket AnnounceLock() override;
+  void SetLock(HandleId handle, NodeId node, const LockRequest& request,
+               std::function<void(Result<void>)> done) override;
+  void CancelLock(LockTicket ticket) override;
+  std::optional<HeldLock> GetLock(NodeId node, const LockRequest& request) override;
+  void DropLocks(NodeId node, LockOwner owner) override;
 
   Result<HandleId> OpenDirectory(NodeId id) override;
   Result<std::vector<DirEntry>> ReadDirectory(HandleId id, std::uint64_t cookie, std::size_t limit) override;
@@ -230,6 +239,32 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   void LetGo(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   void ForgetIfUnused(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
 
+  // Advisory locks (filesystem_locks.cpp).
+  // What was locked through an open handle. `table` keeps the table of a plain file.
+  struct HandleLocks {
+    NodeId node = 0;
+    std::shared_ptr<LockTable> table;
+    std::set<std::pair<LockKind, LockOwner>> owners;
+  };
+  // While it lives, the locks that were set through a handle are about to go, and then they go.
+  class EndOfLocks {
+   public:
+    EndOfLocks(FilesystemImpl& filesystem, HandleId handle);
+    ~EndOfLocks();
+    EndOfLocks(const EndOfLocks&) = delete;
+    EndOfLocks& operator=(const EndOfLocks&) = delete;
+
+   private:
+    FilesystemImpl& filesystem_;
+    HandleLocks locks_;
+  };
+  HandleLocks TakeLocks(HandleId handle) EXCLUDES(mutex_);
+  // The table of the node's file; null if it has none yet.
+  std::shared_ptr<LockTable> TableOf(NodeId node) REQUIRES(mutex_);
+  std::shared_ptr<LockTable> MakeTable(NodeId node) REQUIRES(mutex_);
+  // `heir` took the name of `replaced` by a rename.
+  void HandOverLocks(File& replaced, File& heir) REQUIRES(mutex_);
+
   // Following the head (filesystem_head.cpp).
   void OnHeadMoved(const vcs::HeadMove& move) override;
   void OnBranchUnreadable(const Error& error) override;
@@ -268,7 +303,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   ContentCache contents_;
   vcs::Parking parking_;
   vcs::Committer committer_;
-  // Guarded by mutex_. Lock order: mutex_, then the committer's, the content cache's or the tree reader's.
+  Locks locks_;
+  // Guarded by mutex_. Lock order: mutex_, then the committer's, the content cache's, the tree reader's or that of locks_.
   mutable Mutex mutex_;
   CondVar settled_;  // a publish ended
   CondVar wake_sweeper_;
@@ -278,6 +314,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Redirects redirects_ GUARDED_BY(mutex_);
   std::unordered_map<HandleId, std::shared_ptr<Handle>> handles_ GUARDED_BY(mutex_);
   std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_ GUARDED_BY(mutex_);
+  std::unordered_map<HandleId, HandleLocks> handle_locks_ GUARDED_BY(mutex_);  // of those that locked
+  std::unordered_map<NodeId, std::weak_ptr<LockTable>> plain_tables_ GUARDED_BY(mutex_);  // of what isn't versioned
   HandleId next_handle_ GUARDED_BY(mutex_) = 1;
   std::vector<std::shared_ptr<WorkingCopy>> orphans_ GUARDED_BY(mutex_);  // closed, stale, and not parked yet
   std::map<std::string, std::uint64_t> refusals_ GUARDED_BY(mutex_);      // by agent

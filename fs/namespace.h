@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fs/agent.h"
+#include "fs/lock_table.h"
 #include "fs/types.h"
 #include "fs/working_file.h"
 #include "vcs/parking.h"
@@ -84,6 +85,7 @@ struct File {
   int nodes = 0;                    // how many nodes, old versions included, belong to it
   int publishing = 0;               // publishes under way: name operations wait
   std::map<std::string, std::shared_ptr<WorkingCopy>> copies;  // by agent; none is stale or discarded
+  std::shared_ptr<LockTable> locks;  // once somebody locked; shared with the files whose place it took by a rename
 
   std::shared_ptr<WorkingCopy> CopyOf(const std::string& agent) const {
     const auto found = copies.find(agent);

@@ -1,6 +1,8 @@
 #include "fs/fuse/operations.h"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -102,7 +104,7 @@ void Init(void* /*user_data*/, fuse_conn_info* connection) {
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA);
   const unsigned wanted = FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV |
                           FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ |
-                          FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPIRE_ONLY;
+                          FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPIRE_ONLY | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS;
   connection->want |= wanted & connection->capable;
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_WRITEBACK_CACHE);
   connection->max_write = kMaxWrite;
@@ -240,9 +242,11 @@ void Write(fuse_req_t request, fuse_ino_t /*node*/, const char* data, std::size_
   });
 }
 
-void Flush(fuse_req_t request, fuse_ino_t /*node*/, fuse_file_info* info) {
+void Flush(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
-    ReplyAfterExpiries(request, ErrnoOf(fs.Flush(info->fh, fuse_req_ctx(request)->pid)));
+    const auto flushed = fs.Flush(info->fh, fuse_req_ctx(request)->pid);
+    fs.DropLocks(node, info->lock_owner);
+    ReplyAfterExpiries(request, ErrnoOf(flushed));
   });
 }
 
@@ -262,6 +266,81 @@ void Allocate(fuse_req_t request, fuse_ino_t /*node*/, int mode, off_t offset, o
     fuse_reply_err(request, ErrnoOf(fs.Allocate(info->fh, mode, static_cast<std::uint64_t>(offset),
                                                 static_cast<std::uint64_t>(length))));
   });
+}
+
+LockType LockTypeOf(short type) {
+  if (type == F_RDLCK) return LockType::kShared;
+  return type == F_WRLCK ? LockType::kExclusive : LockType::kUnlock;
+}
+
+// As the kernel sends it: from the start of the file, and l_len 0 for all that follows.
+LockRequest RecordLock(const fuse_file_info* info, const struct flock& lock) {
+  LockRequest out;
+  out.kind = LockKind::kRecord;
+  out.type = LockTypeOf(lock.l_type);
+  out.owner = info->lock_owner;
+  out.start = static_cast<std::uint64_t>(lock.l_start);
+  out.end = lock.l_len == 0 ? kLockToTheEnd : static_cast<std::uint64_t>(lock.l_start + lock.l_len - 1);
+  out.pid = lock.l_pid;
+  return out;
+}
+
+void GetLock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, struct flock* lock) {
+  Serve(request, [&](Filesystem& fs) {
+    struct flock out = *lock;
+    const auto held = fs.GetLock(node, RecordLock(info, *lock));
+    out.l_type = F_UNLCK;
+    if (held) {
+      out.l_type = held->type == LockType::kShared ? F_RDLCK : F_WRLCK;
+      out.l_whence = SEEK_SET;
+      out.l_start = static_cast<off_t>(held->start);
+      out.l_len = held->end == kLockToTheEnd ? 0 : static_cast<off_t>(held->end - held->start + 1);
+      out.l_pid = held->pid;
+    }
+    fuse_reply_lock(request, &out);
+  });
+}
+
+// The ticket is told by value: an interrupt may come in while the request is being answered by somebody else.
+void OnLockInterrupt(fuse_req_t request, void* ticket) {
+  EdgeOf(request).filesystem.CancelLock(reinterpret_cast<std::uintptr_t>(ticket));
+}
+
+void ChangeLock(fuse_req_t request, fuse_ino_t node, HandleId handle, LockRequest lock) {
+  Serve(request, [&](Filesystem& fs) {
+    const bool unlock = lock.type == LockType::kUnlock;
+    if (!unlock) {
+      lock.ticket = fs.AnnounceLock();
+      // Before it waits, because afterwards the request may be answered and gone.
+      fuse_req_interrupt_func(request, OnLockInterrupt, reinterpret_cast<void*>(lock.ticket));
+    }
+    fs.SetLock(handle, node, lock, [request, unlock](const Result<void>& result) {
+      // Who gets a lock is to see what was published under it before.
+      if (result && !unlock) {
+        ReplyAfterExpiries(request, 0);
+      } else {
+        fuse_reply_err(request, ErrnoOf(result));
+      }
+    });
+  });
+}
+
+void SetLock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, struct flock* lock, int sleep) {
+  LockRequest out = RecordLock(info, *lock);
+  out.waits = sleep != 0;
+  ChangeLock(request, node, info->fh, out);
+}
+
+void Flock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, int operation) {
+  LockRequest out;
+  out.kind = LockKind::kFlock;
+  out.owner = info->lock_owner;
+  out.pid = fuse_req_ctx(request)->pid;
+  out.waits = (operation & LOCK_NB) == 0;
+  out.type = (operation & LOCK_UN) != 0   ? LockType::kUnlock
+             : (operation & LOCK_EX) != 0 ? LockType::kExclusive
+                                          : LockType::kShared;
+  ChangeLock(request, node, info->fh, out);
 }
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
@@ -398,7 +477,7 @@ void RemoveXattr(fuse_req_t request, fuse_ino_t /*node*/, const char* name) {
 
 }  // namespace
 
-// lseek, copy_file_range, locks and ioctl are left to the kernel, which does them well without us.
+// lseek, copy_file_range, locks of directories and ioctl are left to the kernel, which does them well without us.
 const fuse_lowlevel_ops& Operations() {
   static const fuse_lowlevel_ops kOperations = [] {
     fuse_lowlevel_ops ops{};
@@ -424,6 +503,9 @@ const fuse_lowlevel_ops& Operations() {
     ops.release = Release;
     ops.fsync = Sync;
     ops.fallocate = Allocate;
+    ops.getlk = GetLock;
+    ops.setlk = SetLock;
+    ops.flock = Flock;
     ops.opendir = OpenDirectory;
     ops.readdir = ReadDirectory;
     ops.readdirplus = ReadDirectoryPlus;
