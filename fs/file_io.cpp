@@ -31,6 +31,11 @@ Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view data) {
   return {};
 }
 
+Result<std::uint64_t> SeekInData(std::uint64_t size, std::uint64_t offset, int whence) {
+  if (offset >= size) return SystemError("lseek", ENXIO);
+  return whence == SEEK_HOLE ? size : offset;
+}
+
 Result<void> ReplaceFile(const std::string& path, std::string_view text) {
   const std::string temporary = path + ".new";
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::chrono::seconds kSweepPeriod{2};
 
+// As a .gitignore has them.
+std::string Lines(const std::vector<std::string>& patterns) {
+  std::string text;
+  for (const std::string& pattern : patterns) text += pattern + "\n";
+  return text;
+}
+
 }  // namespace
 
 timespec Now() {
@@ -54,6 +61,8 @@ FilesystemImpl::FilesystemImpl(const FilesystemOptions& options, std::unique_ptr
       contents_(store_, area_ ? area_->folder() : std::filesystem::temp_directory_path()),
       parking_(store_, trees_),
       committer_(store_, trees_, vcs::CommitterOptions{.ref = options.ref, .now_s = {}}),
+      temporaries_(options.temporaries),
+      ignore_rules_(trees_, Lines(options.scratch_patterns), ""),
       names_(Now()) {}
 
 FilesystemImpl::~FilesystemImpl() { Stop(); }
@@ -62,9 +71,14 @@ Result<void> FilesystemImpl::LoadHead() {
   const auto head = committer_.ReadBranch();
   if (!head) return head.error();
   if (const auto root = trees_.Load(head->root); !root) return root.error();
+  auto scratch = OpenScratchRoot(options_.git_dir, options_.ref, options_.read_only ? Missing::kLeave : Missing::kMake);
+  if (!scratch) return scratch.error();
+  scratch_root_ = *std::move(scratch);
+  ReadExclude();
   const MutexLock lock(mutex_);
   head_ = *head;
   names_.root()->mtime = timespec{static_cast<time_t>(head->time_s), 0};
+  names_.root()->scratch = scratch_root_;
   return {};
 }
 
@@ -131,6 +145,7 @@ void FilesystemImpl::RunSweeper() {
       if (stopping_) return;
     }
     Sweep();
+    ReadExclude();
   }
 }
 

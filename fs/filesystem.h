@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "fs/lock_table.h"
+#include "fs/temporaries.h"
 #include "fs/types.h"
 #include "vcs/result.h"
 #include "vcs/store.h"
@@ -36,8 +37,12 @@ struct FilesystemOptions {
   std::string durability = "process";  // for Status() only
   bool read_only = false;
   std::uint64_t max_file_size = 0;  // bytes; 0: no limit of our own
-  uid_t uid = 0;                    // owner of everything
+  uid_t uid = 0;                    // owner of everything that has no other
   gid_t gid = 0;
+  // What is scratch (R12) besides what .gitignore files and info/exclude ignore: patterns as in a .gitignore, ...
+  std::vector<std::string> scratch_patterns;
+  // ... and names of editors' temporaries (fs/temporaries.h).
+  std::vector<std::string> temporaries = DefaultTemporaries();
 };
 
 // What became of the working copies that were open when the file system was drained.
@@ -76,11 +81,13 @@ class Filesystem {
   // Names.
   virtual Result<Entry> Lookup(const Caller& caller, NodeId parent, std::string_view name) = 0;
   virtual void Forget(NodeId node, std::uint64_t lookups) = 0;
-  virtual Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name) = 0;
+  virtual Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) = 0;
   virtual Result<void> RemoveDirectory(const Caller& caller, NodeId parent, std::string_view name) = 0;
-  virtual Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) = 0;
+  virtual Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, const MakeMode& mode) = 0;
   virtual Result<Entry> MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
                                     std::string_view target) = 0;
+  // A hard link: of scratch files only, to scratch names only (kPermission).
+  virtual Result<Entry> MakeLink(NodeId node, NodeId new_parent, std::string_view new_name) = 0;
   virtual Result<std::string> ReadSymlink(NodeId node) = 0;
   virtual Result<void> Unlink(const Caller& caller, NodeId parent, std::string_view name) = 0;
   // `flags`: RENAME_NOREPLACE or RENAME_EXCHANGE, as renameat2(2).
@@ -92,8 +99,11 @@ class Filesystem {
   virtual Result<Attr> SetAttr(const Caller& caller, NodeId node, const AttrChange& change,
                                std::optional<HandleId> handle) = 0;
   virtual Result<std::string> GetXattr(const Caller& caller, NodeId node, std::string_view name) = 0;
-  virtual Result<void> SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value) = 0;
-  virtual std::vector<std::string> ListXattr(NodeId node) = 0;
+  // `flags`: XATTR_CREATE or XATTR_REPLACE, as setxattr(2).
+  virtual Result<void> SetXattr(const Caller& caller, NodeId node, std::string_view name, std::string_view value,
+                                int flags) = 0;
+  virtual Result<void> RemoveXattr(NodeId node, std::string_view name) = 0;
+  virtual Result<std::vector<std::string>> ListXattr(NodeId node) = 0;
   virtual Result<struct statvfs> StatFs() = 0;
 
   // Files. `flags` as open(2).
@@ -104,6 +114,8 @@ class Filesystem {
   virtual Result<std::size_t> Read(HandleId handle, std::uint64_t offset, std::span<char> out) = 0;
   virtual Result<void> Write(HandleId handle, std::uint64_t offset, std::string_view data) = 0;
   virtual Result<void> Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) = 0;
+  // Where the next data or hole is: `whence` is SEEK_DATA or SEEK_HOLE, as lseek(2). Errors: kNoData.
+  virtual Result<std::uint64_t> Seek(HandleId handle, std::uint64_t offset, int whence) = 0;
   // A close of one descriptor by `tid` (R4). Reads nothing of /proc but the thread's own status.
   virtual Result<void> Flush(HandleId handle, pid_t tid) = 0;
   virtual Result<void> Sync(HandleId handle) = 0;
@@ -131,7 +143,14 @@ class Filesystem {
   virtual Result<HandleId> OpenDirectory(NodeId node) = 0;
   // The entries from `cookie` on (0: the first), at most `limit`. Cookies stay good while the handle is open.
   virtual Result<std::vector<DirEntry>> ReadDirectory(HandleId handle, std::uint64_t cookie, std::size_t limit) = 0;
+  // Makes the names in it survive a power cut, where they aren't in history.
+  virtual Result<void> SyncDirectory(HandleId handle) = 0;
   virtual void ReleaseDirectory(HandleId handle) = 0;
+
+  // Whether the kernel reads and writes plain files by itself; for Status().
+  virtual void SetPassthrough(bool works) = 0;
+  // A plain file in the scratch area, unnamed, to try that with; -1 if there is no scratch area. The caller closes it.
+  virtual int OpenProbe() = 0;
 };
 
 // Parks what daemons that died on this repository had written and not published (R13), and removes their folders.

@@ -16,6 +16,14 @@ timespec Resolved(const timespec& time) { return time.tv_nsec == UTIME_NOW ? Now
 }  // namespace
 
 Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
+  if (IsScratch(id)) return scratch_files_.GetAttr(id);
+  if (const FolderPtr folder = PlainFolder(id)) {
+    const auto status = StatusOf(folder->fd());
+    if (!status) return status.error();
+    Attr attr = fs::AttrOf(*status, id);
+    attr.ino = id;
+    return attr;
+  }
   const MutexLock lock(mutex_);
   const Node* node = names_.Find(id);
   if (node == nullptr) return Error{Code::kNotFound, "getattr: unknown node"};
@@ -25,6 +33,11 @@ Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
 Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
                                      std::optional<HandleId> handle) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
+  if (IsScratch(id)) return scratch_files_.SetAttr(id, change, handle);
+  if (const FolderPtr folder = PlainFolder(id)) {
+    if (auto changed = ChangeAttributes(folder->fd(), change); !changed) return changed.error();
+    return GetAttr(id);
+  }
   if ((change.uid && *change.uid != options_.uid) || (change.gid && *change.gid != options_.gid)) {
     return Error{Code::kPermission, "chown: git holds no owners"};
   }
@@ -102,13 +115,17 @@ Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const At
 }
 
 Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, std::string_view name) {
-  if (!name.starts_with(kPrefix)) return Error{Code::kNoAttribute, "no such attribute"};
+  if (!name.starts_with(kPrefix)) {
+    if (IsScratch(id)) return scratch_files_.GetXattr(id, std::string(name));
+    if (const FolderPtr folder = PlainFolder(id)) return fs::GetXattr(folder->fd(), std::string(name));
+    return Error{Code::kNoAttribute, "no such attribute"};
+  }
   name.remove_prefix(kPrefix.size());
   if (name == "status") return Status();
   const Identity who = agents_->Identify(caller);
   const MutexLock lock(mutex_);
   const Node* node = names_.Find(id);
-  if (node == nullptr) return Error{Code::kNotFound, "getxattr: unknown node"};
+  if (node == nullptr && !IsScratch(id)) return Error{Code::kNotFound, "getxattr: unknown node"};
   if (name == "repository") return options_.git_dir.string();
   if (name == "branch") return options_.ref;
   if (name == "mountpoint") return options_.mountpoint;
@@ -121,7 +138,8 @@ Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, st
   if (name == "drain") {
     return nlohmann::json({{"published", last_drain_.published}, {"parked", last_drain_.parked}, {"kept", last_drain_.kept}}).dump();
   }
-  if (!node->file) return Error{Code::kNoAttribute, "no such attribute"};
+  if (name == "version" && (IsScratch(id) || (node->directory && node->directory->plain))) return std::string("scratch");
+  if (IsScratch(id) || !node->file) return Error{Code::kNoAttribute, "no such attribute"};
   const auto own = node->file->CopyOf(who.agent);
   if (name == "version") return vcs::ToString(node->copy ? node->copy->origin.version : node->version.version);
   const auto known = own ? std::optional(own->origin)
@@ -131,7 +149,12 @@ Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, st
   return Error{Code::kNoAttribute, "no such attribute"};
 }
 
-Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value) {
+Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value,
+                                      int flags) {
+  if (!name.starts_with(kPrefix) && IsScratch(id)) return scratch_files_.SetXattr(id, std::string(name), value, flags);
+  if (const FolderPtr folder = PlainFolder(id); folder && !name.starts_with(kPrefix)) {
+    return fs::SetXattr(folder->fd(), std::string(name), value, flags);
+  }
   if (!name.starts_with(kPrefix)) return Error{Code::kNotSupported, "only user.concordfs.* attributes can be set"};
   name.remove_prefix(kPrefix.size());
   if (name == "drain") {
@@ -155,15 +178,27 @@ Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::stri
   if (!version) return Error{Code::kInvalidArgument, "base: '" + std::string(value) + "': neither 'absent' nor '<mode> <blob>'"};
   const MutexLock lock(mutex_);
   const Node* node = names_.Find(id);
+  if (IsScratch(id)) return Error{Code::kNotSupported, "a scratch file has no base"};
   if (node == nullptr) return Error{Code::kNotFound, "setxattr: unknown node"};
-  if (!node->file) return Error{Code::kIsDirectory, "a directory has no base"};
+  if (!node->file) return Error{Code::kIsDirectory, "what isn't versioned has no base"};
   tracker_.Adopt(who.agent, Namespace::LastPathOf(*node->file), vcs::Base{*version, head_.commit});
   return {};
 }
 
 // Ours are to be asked for by name: a program that copies all that are listed (cp --preserve=xattr, rsync -X) would set
 // them elsewhere, where `base` has a meaning.
-std::vector<std::string> FilesystemImpl::ListXattr(NodeId /*id*/) { return {}; }
+Result<std::vector<std::string>> FilesystemImpl::ListXattr(NodeId id) {
+  if (IsScratch(id)) return scratch_files_.ListXattr(id);
+  if (const FolderPtr folder = PlainFolder(id)) return fs::ListXattr(folder->fd());
+  return std::vector<std::string>();
+}
+
+Result<void> FilesystemImpl::RemoveXattr(NodeId id, std::string_view name) {
+  if (name.starts_with(kPrefix)) return Error{Code::kNotSupported, "this attribute can't be removed"};
+  if (IsScratch(id)) return scratch_files_.RemoveXattr(id, std::string(name));
+  if (const FolderPtr folder = PlainFolder(id)) return fs::RemoveXattr(folder->fd(), std::string(name));
+  return Error{Code::kNoAttribute, "no such attribute"};
+}
 
 Result<struct statvfs> FilesystemImpl::StatFs() {
   struct statvfs result {};

@@ -1,6 +1,9 @@
 // Reading directories: the head's entries, and the names that are not published.
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include "fs/damage.h"
@@ -42,42 +45,57 @@ Result<std::vector<DirEntry>> FilesystemImpl::ReadDirectory(HandleId id, std::ui
       if (found == directories_.end()) return Error{Code::kBadHandle, "readdir: no such handle"};
       DirectoryHandle& handle = *found->second;
       directory = handle.directory;
-      path = Namespace::PathOf(*directory);
-      if (cookie == 0 && !path) handle.entries.clear();  // it was removed: empty
-      if (cookie > 0 || !path) return Slice(handle.entries, cookie, limit);  // as they were: cookies are places in it
+      if (cookie > 0) return Slice(handle.entries, cookie, limit);  // as they were: cookies are places in it
+      handle.entries.clear();
+      if (!directory->linked) return handle.entries;  // it was removed: empty
+      path = Namespace::PathOf(*directory);           // nothing where git can't hold it
       head = head_;
     }
-    const auto entry = trees_.Find(head.root, *path);
-    if (!entry) return AsDamage(entry.error());
-    std::shared_ptr<const vcs::Tree> tree = std::make_shared<const vcs::Tree>();
-    if (*entry && (*entry)->IsDirectory()) {
-      auto loaded = trees_.Load((*entry)->id);
-      if (!loaded) return AsDamage(loaded.error());
-      tree = *std::move(loaded);
-    }
+    const auto tree = path ? LoadTree(head, *path) : std::make_shared<const vcs::Tree>();
+    if (!tree) return tree.error();
+    const auto folder = FolderOf(directory, Missing::kLeave);
+    if (!folder) return folder.error();
+    const auto plain = *folder ? (*folder)->List() : std::vector<DirEntry>();
+    if (!plain) return plain.error();
     const MutexLock lock(mutex_);
     if (head.commit != head_.commit || Namespace::PathOf(*directory) != path) continue;
     const auto found = directories_.find(id);
     if (found == directories_.end()) return Error{Code::kBadHandle, "readdir: no such handle"};
-    found->second->entries = ListDirectory(*directory, *tree);
+    found->second->entries = ListDirectory(*directory, **tree, *plain);
     return Slice(found->second->entries, 0, limit);
   }
 }
 
-std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, const vcs::Tree& tree) {
+// What head has at the path as a directory; an empty tree if it has none.
+Result<std::shared_ptr<const vcs::Tree>> FilesystemImpl::LoadTree(const vcs::Head& head, const vcs::RepoPath& path) {
+  const auto entry = trees_.Find(head.root, path);
+  if (!entry) return AsDamage(entry.error());
+  if (!*entry || !(*entry)->IsDirectory()) return std::make_shared<const vcs::Tree>();
+  auto tree = trees_.Load((*entry)->id);
+  if (!tree) return AsDamage(tree.error());
+  return tree;
+}
+
+std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, const vcs::Tree& tree,
+                                                    const std::vector<DirEntry>& plain) {
   std::vector<DirEntry> entries;
   entries.push_back({".", directory.node, S_IFDIR});
   entries.push_back({"..", directory.parent ? directory.parent->node : directory.node, S_IFDIR});
-  std::set<std::string_view> in_head;
+  std::set<std::string_view> seen;
   for (const vcs::TreeEntry& one : tree.entries()) {
-    in_head.insert(one.name);
+    seen.insert(one.name);
     const bool is_directory = one.IsDirectory() || one.IsSubmodule();
     entries.push_back({one.name, 0, is_directory ? S_IFDIR : ModeOf(one.AsVersion().mode) & S_IFMT});
   }
   for (const auto& [name, child] : directory.children) {
-    if (in_head.contains(name)) continue;
     const auto* file = std::get_if<std::shared_ptr<File>>(&child);
+    const auto* below = std::get_if<std::shared_ptr<Directory>>(&child);
+    if (below != nullptr && (*below)->plain) continue;  // what is on disk counts
+    if (!seen.insert(name).second) continue;
     entries.push_back({name, 0, file == nullptr ? S_IFDIR : (*file)->reserved_mode & S_IFMT});
+  }
+  for (const DirEntry& one : plain) {
+    if (!seen.contains(one.name)) entries.push_back(one);
   }
   for (std::size_t i = 0; i < entries.size(); ++i) {
     entries[i].next_cookie = i + 1;
@@ -87,6 +105,21 @@ std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, 
     if (const auto* below = std::get_if<std::shared_ptr<Directory>>(&*child)) entries[i].ino = (*below)->node;
   }
   return entries;
+}
+
+Result<void> FilesystemImpl::SyncDirectory(HandleId id) {
+  FolderPtr folder;
+  {
+    const MutexLock lock(mutex_);
+    const auto found = directories_.find(id);
+    if (found != directories_.end()) folder = found->second->directory->scratch;
+  }
+  if (!folder) return {};  // names are in history when their operation returned
+  const int fd = open(fs::PathOf(folder->fd()).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return SystemError("fsync", errno);
+  const int failed = fsync(fd) != 0 ? errno : 0;
+  close(fd);
+  return failed == 0 ? Result<void>() : SystemError("fsync", failed);
 }
 
 void FilesystemImpl::ReleaseDirectory(HandleId id) {

@@ -1,6 +1,7 @@
 // Reading and changing open files, and closing them.
 #include <spdlog/spdlog.h>
 
+#include "fs/file_io.h"
 #include "fs/filesystem_impl.h"
 
 namespace concordfs::fs {
@@ -13,6 +14,7 @@ Error BadHandle() { return Error{Code::kBadHandle, "no such handle"}; }
 }  // namespace
 
 Result<std::size_t> FilesystemImpl::Read(HandleId id, std::uint64_t offset, std::span<char> out) {
+  if (IsScratch(id)) return scratch_files_.Read(id, offset, out);
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   if (!handle->copy) return handle->content ? handle->content->Read(offset, out) : Result<std::size_t>(std::size_t{0});
@@ -99,6 +101,7 @@ Result<void> FilesystemImpl::ChangeThrough(HandleId id, const Change& change) {
 }
 
 Result<void> FilesystemImpl::Write(HandleId id, std::uint64_t offset, std::string_view data) {
+  if (IsScratch(id)) return scratch_files_.Write(id, offset, data);
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   return ChangeThrough(id, [&](WorkingFile& file, const Description& description) {
@@ -107,12 +110,25 @@ Result<void> FilesystemImpl::Write(HandleId id, std::uint64_t offset, std::strin
 }
 
 Result<void> FilesystemImpl::Allocate(HandleId id, int mode, std::uint64_t offset, std::uint64_t length) {
+  if (IsScratch(id)) return scratch_files_.Allocate(id, mode, offset, length);
   return ChangeThrough(id, [&](WorkingFile& file, const Description& description) {
     return file.Allocate(description, mode, offset, length);
   });
 }
 
+Result<std::uint64_t> FilesystemImpl::Seek(HandleId id, std::uint64_t offset, int whence) {
+  if (IsScratch(id)) return scratch_files_.Seek(id, offset, whence);
+  const auto handle = FindHandle(id);
+  if (!handle) return BadHandle();
+  if (handle->copy) return handle->copy->content->Seek(offset, whence);
+  return SeekInData(handle->content ? handle->content->size() : 0, offset, whence);
+}
+
 Result<void> FilesystemImpl::Flush(HandleId id, pid_t tid) {
+  if (IsScratch(id)) {
+    if (const auto node = scratch_files_.WrittenNode(id)) cache_->ExpireAttributes(*node);
+    return PublishLate(id);
+  }
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   if (!handle->copy || !handle->writable) return {};
@@ -150,6 +166,7 @@ Result<void> FilesystemImpl::Flush(HandleId id, pid_t tid) {
 }
 
 Result<void> FilesystemImpl::Sync(HandleId id) {
+  if (IsScratch(id)) return scratch_files_.Sync(id);
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   if (!handle->copy || !handle->writable) return {};
@@ -165,6 +182,10 @@ Result<void> FilesystemImpl::Sync(HandleId id) {
 
 void FilesystemImpl::Release(HandleId id) {
   const EndOfLocks locks(*this, id);  // after the publish: who gets them next sees what was written under them
+  if (IsScratch(id)) {
+    if (const auto published = PublishLate(id); !published) spdlog::warn("last close: {}", published.error().message);
+    return scratch_files_.Release(id);
+  }
   std::shared_ptr<Handle> handle;
   bool last_writer = false;
   {

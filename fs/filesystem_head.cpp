@@ -47,7 +47,12 @@ void FilesystemImpl::OnHeadMoved(const vcs::HeadMove& move) {
     if (const auto* copy = dynamic_cast<const CopyContext*>(context)) ApplyCopy(decided.outcome, decided.request, *copy);
     if (const auto* name = dynamic_cast<const NameContext*>(context)) ApplyName(decided.outcome, decided.request, *name);
     if (const auto* rename = dynamic_cast<const RenameContext*>(context)) ApplyRename(decided.outcome, decided.request, *rename);
+    if (const auto* scratch = dynamic_cast<const ScratchContext*>(context)) ApplyScratch(decided.outcome, *scratch);
   }
+}
+
+std::shared_ptr<Directory> FilesystemImpl::FindKnownDirectory(const vcs::RepoPath& path) {
+  return AsDirectory(ChildAt(names_.root(), path));
 }
 
 void FilesystemImpl::OnBranchUnreadable(const Error& error) {
@@ -190,6 +195,7 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   if (from) {
     const std::shared_ptr<Directory> old_parent = std::visit([](const auto& what) { return what->parent; }, *from);
     if (new_parent) {
+      Namespace::MakeVersioned(*new_parent);
       Namespace::Move(*from, new_parent, rename.to.Name());
       new_parent->mtime = Now();
     } else {
@@ -317,13 +323,22 @@ void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& direct
       continue;
     }
     const auto& below = std::get<std::shared_ptr<Directory>>(child);
-    if (is_directory) continue;  // its own turn comes
+    if (is_directory) {  // its own turn comes
+      below->plain = false;
+      continue;
+    }
+    if (below->plain && entry == nullptr) continue;
+    below->plain = false;
     if (entry != nullptr) below->kept = false;  // a file has its name now
     holds_uncommitted = holds_uncommitted || below->kept;
     if (below->kept) continue;
     // Names below are found to be gone in its own turn, if anybody asks by then.
     ReconcileDirectory(below, nullptr);
     if (!below->linked || below->kept) continue;
+    if (entry == nullptr && below->scratch) {  // its scratch files stay, and so does it
+      below->plain = true;
+      continue;
+    }
     Namespace::Unlink(below);
     Expire(*directory, name);
   }

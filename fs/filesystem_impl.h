@@ -19,9 +19,11 @@
 #include "fs/locks.h"
 #include "fs/namespace.h"
 #include "fs/redirects.h"
+#include "fs/scratch_files.h"
 #include "fs/working_area.h"
 #include "vcs/base_tracker.h"
 #include "vcs/committer.h"
+#include "vcs/ignore_rules.h"
 #include "vcs/mutex.h"
 #include "vcs/parking.h"
 #include "vcs/tree_reader.h"
@@ -73,6 +75,13 @@ struct RenameContext : vcs::RequestContext {
   std::uint64_t changes = 0;
   std::uint64_t size = 0;
 };
+// A scratch file that was renamed to a versioned path.
+struct ScratchContext : vcs::RequestContext {
+  std::optional<NodeId> node;  // if the kernel knows it
+  PublishedAs as;
+  std::uint64_t size = 0;  // bytes
+  timespec mtime{};
+};
 
 class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
  public:
@@ -87,11 +96,12 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
 
   Result<Entry> Lookup(const Caller& caller, NodeId parent, std::string_view name) override;
   void Forget(NodeId node, std::uint64_t lookups) override;
-  Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name) override;
+  Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) override;
   Result<void> RemoveDirectory(const Caller& caller, NodeId parent, std::string_view name) override;
-  Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) override;
+  Result<Entry> MakeFile(const Caller& caller, NodeId parent, std::string_view name, const MakeMode& mode) override;
   Result<Entry> MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
                             std::string_view target) override;
+  Result<Entry> MakeLink(NodeId id, NodeId new_parent, std::string_view new_name) override;
   Result<std::string> ReadSymlink(NodeId id) override;
   Result<void> Unlink(const Caller& caller, NodeId parent, std::string_view name) override;
   Result<void> Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
@@ -101,8 +111,10 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<Attr> SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
                        std::optional<HandleId> handle) override;
   Result<std::string> GetXattr(const Caller& caller, NodeId id, std::string_view name) override;
-  Result<void> SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value) override;
-  std::vector<std::string> ListXattr(NodeId id) override;
+  Result<void> SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value,
+                        int flags) override;
+  Result<void> RemoveXattr(NodeId id, std::string_view name) override;
+  Result<std::vector<std::string>> ListXattr(NodeId id) override;
   Result<struct statvfs> StatFs() override;
 
   Result<Opened> Open(const Caller& caller, NodeId id, int flags) override;
@@ -110,6 +122,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<std::size_t> Read(HandleId id, std::uint64_t offset, std::span<char> out) override;
   Result<void> Write(HandleId id, std::uint64_t offset, std::string_view data) override;
   Result<void> Allocate(HandleId id, int mode, std::uint64_t offset, std::uint64_t length) override;
+  Result<std::uint64_t> Seek(HandleId id, std::uint64_t offset, int whence) override;
   Result<void> Flush(HandleId id, pid_t tid) override;
   Result<void> Sync(HandleId id) override;
   void Release(HandleId id) override;
@@ -123,7 +136,10 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
 
   Result<HandleId> OpenDirectory(NodeId id) override;
   Result<std::vector<DirEntry>> ReadDirectory(HandleId id, std::uint64_t cookie, std::size_t limit) override;
+  Result<void> SyncDirectory(HandleId id) override;
   void ReleaseDirectory(HandleId id) override;
+  void SetPassthrough(bool works) override { passthrough_ = works; }
+  int OpenProbe() override;
 
  private:
   using Change = std::function<Result<void>(WorkingFile&, const Description&)>;
@@ -184,7 +200,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Node& CurrentNode(const std::shared_ptr<File>& file) REQUIRES(mutex_);
 
   // What a directory holds now: the head's entries and the names that are not published.
-  std::vector<DirEntry> ListDirectory(const Directory& directory, const vcs::Tree& tree) REQUIRES(mutex_);
+  std::vector<DirEntry> ListDirectory(const Directory& directory, const vcs::Tree& tree,
+                                      const std::vector<DirEntry>& plain) REQUIRES(mutex_);
+  Result<std::shared_ptr<const vcs::Tree>> LoadTree(const vcs::Head& head, const vcs::RepoPath& path);
 
   // Bases.
   // What a write by this caller stands on (R2), for a path at `now` that it has no working copy of.
@@ -286,6 +304,56 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   static void Keep(std::shared_ptr<Directory> directory);
   void Expire(const Directory& parent, const std::string& name) REQUIRES(mutex_);
 
+  // Scratch (filesystem_scratch.cpp, filesystem_scratch_rename.cpp): names of plain files beside the repository (R12).
+  enum class Where { kNowhere, kVersioned, kScratch };
+  struct Place {
+    Where where = Where::kNowhere;
+    bool is_directory = false;
+  };
+  Result<Place> FindPlace(NodeId parent, std::string_view name) EXCLUDES(mutex_);
+  // Is a name that isn't there yet to be made as scratch?
+  Result<bool> IsScratchName(NodeId parent, std::string_view name, bool is_directory) EXCLUDES(mutex_);
+  // Is this name scratch, or to be made as such?
+  Result<bool> BelongsToScratch(NodeId parent, std::string_view name, bool is_directory) EXCLUDES(mutex_);
+  Result<std::shared_ptr<Directory>> FindDirectory(NodeId id) EXCLUDES(mutex_);
+  // The directory's folder in the scratch area; null if there is none, and kLeave.
+  using FolderPtr = std::shared_ptr<const ScratchFolder>;
+  Result<FolderPtr> FolderOf(const std::shared_ptr<Directory>& directory, Missing missing)
+      EXCLUDES(scratch_names_, mutex_);
+  Result<FolderPtr> FolderOfLocked(const std::shared_ptr<Directory>& directory, Missing missing)
+      REQUIRES(scratch_names_) EXCLUDES(mutex_);
+  // The folder that a new scratch name goes to.
+  Result<FolderPtr> FolderFor(NodeId parent) EXCLUDES(scratch_names_, mutex_);
+  // Removes folders that are empty and behind directories that exist without them.
+  void DropEmptyFolders(std::shared_ptr<Directory> directory) EXCLUDES(scratch_names_, mutex_);
+  Result<Entry> LookupVersioned(const Caller& caller, NodeId parent, std::string_view name);
+  Result<Entry> LookupScratch(NodeId parent, std::string_view name);
+  Result<Entry> EnterPlainDirectory(const std::shared_ptr<Directory>& parent, std::string_view name,
+                                    ScratchEntry entry) EXCLUDES(mutex_);
+  Result<Entry> MakeScratch(const Caller& caller, NodeId parent, std::string_view name, const MakeMode& mode,
+                            std::string_view target);
+  Result<Created> CreateScratch(const Caller& caller, NodeId parent, std::string_view name, mode_t mode, int flags);
+  Result<void> RemoveScratch(NodeId parent, std::string_view name, bool is_directory);
+  Result<void> RemoveFolderOf(NodeId parent, std::string_view name);
+  // The folder of a plain directory; null for every other node.
+  FolderPtr PlainFolder(NodeId id) EXCLUDES(mutex_);
+  struct ScratchRename;
+  Result<void> RenameScratch(const ScratchRename& rename);
+  Result<void> PublishScratch(const ScratchRename& rename);
+  Result<void> MoveToScratch(const ScratchRename& rename);
+  Result<void> RenameVersionedDirectory(const ScratchRename& rename);
+  Result<void> RenameVersioned(const Identity& who, NodeId parent, std::string_view name, NodeId new_parent,
+                               std::string_view new_name, unsigned flags);
+  Result<vcs::Outcome> SubmitScratch(const std::shared_ptr<ScratchContext>& context, const vcs::MaybeVersion& content,
+                                     NodeId parent, std::string_view name, vcs::ParkRequest& park);
+  Result<void> CopyOut(const std::shared_ptr<File>& file, const Identity& who, const std::string& path);
+  Result<void> PublishLate(HandleId id);
+  void ApplyScratch(const vcs::Outcome& outcome, const ScratchContext& context) REQUIRES(mutex_);
+  // The directory at a path, if it is known.
+  std::shared_ptr<Directory> FindKnownDirectory(const vcs::RepoPath& path) REQUIRES(mutex_);
+  Result<void> RemoveVersioned(const Identity& who, NodeId parent, std::string_view name);
+  void ReadExclude();
+
   // Housekeeping: forgets dead processes, abandoned copies; parks orphans (filesystem.cpp).
   void Sweep();
   void RunSweeper();
@@ -304,6 +372,15 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   vcs::Parking parking_;
   vcs::Committer committer_;
   Locks locks_;
+  FolderPtr scratch_root_;  // null: there is no scratch area. Set by LoadHead()
+  ScratchFiles scratch_files_;
+  const Temporaries temporaries_;
+  vcs::IgnoreRules ignore_rules_;
+  std::atomic<bool> passthrough_{false};
+  timespec exclude_time_{};  // of info/exclude when it was read; the sweeper's alone
+  // Held while folders of the scratch area are found by path, made or moved together with their directory: so that no
+  // folder is made at a path that its directory just leaves. Taken before mutex_; held during disk operations.
+  Mutex scratch_names_ ACQUIRED_BEFORE(mutex_);
   // Guarded by mutex_. Lock order: mutex_, then the committer's, the content cache's, the tree reader's or that of locks_.
   mutable Mutex mutex_;
   CondVar settled_;  // a publish ended

@@ -41,6 +41,7 @@ Result<FilesystemImpl::Learned> FilesystemImpl::Learn(NodeId parent, std::string
     if (node == nullptr) return NoSuchNode(parent);
     if (!node->directory) return Error{Code::kNotDirectory, "not a directory"};
     learned.head = head_;
+    if (node->directory->plain) return learned;  // nothing of it is in head
     if (const auto child = Namespace::FindChild(*node->directory, name)) {
       const auto* file = std::get_if<std::shared_ptr<File>>(&*child);
       learned.known = file == nullptr || !(*file)->head || (*file)->head_size;
@@ -91,6 +92,7 @@ Result<std::optional<FilesystemImpl::Bound>> FilesystemImpl::Bind(NodeId parent,
   if (!learned.entry) return std::optional(std::move(bound));
   const timespec head_time{static_cast<time_t>(head_.time_s), 0};
   if (learned.entry->IsDirectory() || learned.entry->IsSubmodule()) {
+    Namespace::MakeVersioned(*bound.parent);
     const auto directory = names_.AddDirectory(bound.parent, name, head_time);
     directory->opaque = learned.entry->IsSubmodule();
     bound.child = directory;
@@ -102,6 +104,7 @@ Result<std::optional<FilesystemImpl::Bound>> FilesystemImpl::Bind(NodeId parent,
 
 std::shared_ptr<File> FilesystemImpl::AddFileLocked(const std::shared_ptr<Directory>& parent, std::string_view name,
                                                     const vcs::MaybeVersion& head, std::optional<std::uint64_t> size) {
+  Namespace::MakeVersioned(*parent);
   const auto file = Namespace::AddFile(parent, name);
   file->head = head;
   file->head_size = size;
@@ -161,7 +164,12 @@ Node& FilesystemImpl::CurrentNode(const std::shared_ptr<File>& file) {
 }
 
 Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::string_view name) {
-  // Looking for what git can't hold (".git") is no mistake; only making it is.
+  auto entry = LookupVersioned(caller, parent, name);
+  if (entry || entry.code() != Code::kNotFound) return entry;
+  return LookupScratch(parent, name);
+}
+
+Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId parent, std::string_view name) {
   if (const auto checked = vcs::CheckName(name); !checked && checked.code() == Code::kInvalidName) {
     return Error{Code::kNotFound, checked.error().message};
   }
@@ -175,7 +183,10 @@ Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::s
       if (!bound) return bound.error();
       if (!*bound) continue;
       if (!(*bound)->child) return Error{Code::kNotFound, vcs::Quoted((*bound)->path.text()) + ": no such path"};
-      if (const auto directory = (*bound)->AsDirectory()) return EntryOf(directory);
+      if (const auto directory = (*bound)->AsDirectory()) {
+        if (directory->plain) return Error{Code::kNotFound, "a folder of the scratch area"};
+        return EntryOf(directory);
+      }
       const std::shared_ptr<File> file = (*bound)->AsFile();
       if (file->copies.empty() || who) {
         auto copy = redirects_.Target(caller.tid, file.get());
@@ -190,15 +201,20 @@ Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::s
 }
 
 void FilesystemImpl::Forget(NodeId node, std::uint64_t lookups) {
+  if (IsScratch(node)) return scratch_files_.Forget(node, lookups);
   const MutexLock lock(mutex_);
   names_.Forget(node, lookups);
 }
 
-Result<Entry> FilesystemImpl::MakeDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
+Result<Entry> FilesystemImpl::MakeDirectory(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
+  const auto scratch = BelongsToScratch(parent, name, true);
+  if (!scratch) return scratch.error();
+  if (*scratch) return MakeScratch(caller, parent, name, {S_IFDIR | mode, 0}, "");
   return WithName<Entry>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Entry>> {
     if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
     if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+    Namespace::MakeVersioned(*bound.parent);
     const auto directory = names_.AddDirectory(bound.parent, name, Now());
     directory->kept = true;
     bound.parent->mtime = Now();
@@ -208,6 +224,10 @@ Result<Entry> FilesystemImpl::MakeDirectory(const Caller& /*caller*/, NodeId par
 
 Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
   if (auto writable = CheckWritable(); !writable) return writable;
+  const auto place = FindPlace(parent, name);
+  if (!place) return place.error();
+  if (place->where == Where::kScratch) return RemoveScratch(parent, name, true);
+  if (auto removed = RemoveFolderOf(parent, name); !removed) return removed;
   while (true) {
     const auto learned = Learn(parent, name);
     if (!learned) return learned.error();
@@ -238,14 +258,27 @@ Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId pa
   }
 }
 
-Result<Entry> FilesystemImpl::MakeFile(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) {
-  if (!S_ISREG(mode)) return Error{Code::kPermission, "git holds no device nodes, sockets or pipes"};
+Result<Entry> FilesystemImpl::MakeFile(const Caller& caller, NodeId parent, std::string_view name,
+                                       const MakeMode& mode) {
+  const auto scratch = BelongsToScratch(parent, name, false);
+  if (!scratch) return scratch.error();
+  if (*scratch) {
+    if (auto writable = CheckWritable(); !writable) return writable.error();
+    return MakeScratch(caller, parent, name, mode, "");
+  }
+  if (!S_ISREG(mode.mode)) return Error{Code::kPermission, "git holds no device nodes, sockets or pipes"};
   return MakeWithContent(caller, parent, name,
-                         (mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular, "");
+                         (mode.mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular, "");
 }
 
 Result<Entry> FilesystemImpl::MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
                                           std::string_view target) {
+  const auto scratch = BelongsToScratch(parent, name, false);
+  if (!scratch) return scratch.error();
+  if (*scratch) {
+    if (auto writable = CheckWritable(); !writable) return writable.error();
+    return MakeScratch(caller, parent, name, {S_IFLNK | 0777, 0}, target);
+  }
   if (!vcs::IsAllowedForSymlink(name)) return Error{Code::kInvalidName, vcs::Quoted(name) + ": git forbids a symlink of this name"};
   return MakeWithContent(caller, parent, name, vcs::FileMode::kSymlink, target);
 }
@@ -289,6 +322,7 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
 }
 
 Result<std::string> FilesystemImpl::ReadSymlink(NodeId id) {
+  if (IsScratch(id)) return scratch_files_.ReadSymlink(id);
   vcs::ObjectId blob;
   {
     const MutexLock lock(mutex_);
@@ -317,7 +351,13 @@ Error FilesystemImpl::RefuseLocked(const std::string& agent, const std::string& 
 
 Result<void> FilesystemImpl::Unlink(const Caller& caller, NodeId parent, std::string_view name) {
   if (auto writable = CheckWritable(); !writable) return writable;
-  const Identity who = agents_->Identify(caller);
+  const auto place = FindPlace(parent, name);
+  if (!place) return place.error();
+  if (place->where == Where::kScratch) return RemoveScratch(parent, name, false);
+  return RemoveVersioned(agents_->Identify(caller), parent, name);
+}
+
+Result<void> FilesystemImpl::RemoveVersioned(const Identity& who, NodeId parent, std::string_view name) {
   auto context = std::make_shared<NameContext>();
   context->who = who;
   auto decided = WithName<Submitted>(parent, name, [&](const Bound& bound)

@@ -82,6 +82,7 @@ Result<void> FilesystemImpl::LearnSize(NodeId id) {
 }
 
 Result<Opened> FilesystemImpl::Open(const Caller& caller, NodeId id, int flags) {
+  if (IsScratch(id)) return scratch_files_.Open(caller, id, flags);
   const Identity who = agents_->Identify(caller);
   OpenPlan plan;
   do {
@@ -215,6 +216,9 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, p
 Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
                                        int flags) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
+  const auto scratch = BelongsToScratch(parent, name, false);
+  if (!scratch) return scratch.error();
+  if (*scratch) return CreateScratch(caller, parent, name, mode, flags);
   const Identity who = agents_->Identify(caller);
   Created created;
   NodeId existing = 0;

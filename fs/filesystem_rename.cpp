@@ -1,4 +1,4 @@
-// rename(2) and renameat2(2): one commit, checked as a write to the path that it replaces (R9).
+// rename(2) and renameat2(2) of versioned paths: one commit, checked as a write to the path that it replaces (R9).
 #include <cstdio>
 
 #include "fs/damage.h"
@@ -39,14 +39,10 @@ struct FilesystemImpl::RenameAttempt {
   vcs::ParkRequest park;  // if it is refused
 };
 
-Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
-                                    std::string_view new_name, unsigned flags) {
-  if (auto writable = CheckWritable(); !writable) return writable;
-  if ((flags & ~static_cast<unsigned>(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0) {
-    return Error{Code::kInvalidArgument, "rename: unknown flags"};
-  }
+Result<void> FilesystemImpl::RenameVersioned(const Identity& who, NodeId parent, std::string_view name,
+                                             NodeId new_parent, std::string_view new_name, unsigned flags) {
   RenameAttempt attempt;
-  attempt.who = agents_->Identify(caller);
+  attempt.who = who;
   attempt.parent = parent;
   attempt.name = name;
   attempt.new_parent = new_parent;

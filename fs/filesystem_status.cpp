@@ -45,6 +45,10 @@ std::string FilesystemImpl::Status() {
                         {"queue_depth", counters.queue_depth}, {"nodes", names_.NodeCount()},
                         {"open_files", handles_.size()}};
 
+  const ScratchFiles::Counters scratch = scratch_files_.counters();
+  status["scratch"] = {{"passthrough", passthrough_.load()}, {"nodes", scratch.nodes},   {"open_files", scratch.open_files},
+                       {"read_requests", scratch.reads},     {"write_requests", scratch.writes}};
+
   std::set<std::shared_ptr<WorkingCopy>> copies(orphans_.begin(), orphans_.end());
   for (const auto& copy : names_.Copies()) copies.insert(copy);
   for (const auto& [id, handle] : handles_) {

@@ -13,6 +13,9 @@ std::string TextOf(const Directory& directory) {
   return text;
 }
 
+void Renamed(Directory& directory) { directory.forbidden = !vcs::CheckName(directory.name); }
+void Renamed(File& /*file*/) {}
+
 vcs::RepoPath ParsedPath(const std::string& text) {
   // Names were checked when they came in; only a tree that git itself would call broken brings others.
   const auto path = vcs::RepoPath::Parse(text);
@@ -61,6 +64,7 @@ std::shared_ptr<Directory> Namespace::AddDirectory(const std::shared_ptr<Directo
   directory->parent = parent;
   directory->name = name;
   directory->mtime = mtime;
+  directory->forbidden = !vcs::CheckName(name);
   parent->children.insert_or_assign(std::string(name), directory);
   return directory;
 }
@@ -110,6 +114,17 @@ void Namespace::Unlink(const std::shared_ptr<Directory>& directory) {
   directory->parent->children.erase(directory->name);
 }
 
+bool Namespace::IsForbidden(const Directory& directory) {
+  for (const Directory* at = &directory; at != nullptr; at = at->parent.get()) {
+    if (at->forbidden) return true;
+  }
+  return false;
+}
+
+void Namespace::MakeVersioned(Directory& directory) {
+  for (Directory* at = &directory; at != nullptr; at = at->parent.get()) at->plain = false;
+}
+
 void Namespace::Move(Child child, const std::shared_ptr<Directory>& parent, std::string_view name) {
   std::visit(
       [&](const auto& what) {
@@ -117,6 +132,7 @@ void Namespace::Move(Child child, const std::shared_ptr<Directory>& parent, std:
         what->parent = parent;
         what->name = name;
         parent->children.insert_or_assign(what->name, what);
+        Renamed(*what);
       },
       child);
 }
@@ -128,13 +144,15 @@ void Namespace::Exchange(const Child& a, const Child& b) {
         std::swap(first->name, second->name);
         first->parent->children.insert_or_assign(first->name, first);
         second->parent->children.insert_or_assign(second->name, second);
+        Renamed(*first);
+        Renamed(*second);
       },
       a, b);
 }
 
 std::optional<vcs::RepoPath> Namespace::PathOf(const Directory& directory) {
   for (const Directory* at = &directory; at != nullptr; at = at->parent.get()) {
-    if (!at->linked) return std::nullopt;
+    if (!at->linked || at->forbidden) return std::nullopt;
   }
   return directory.parent == nullptr ? vcs::RepoPath() : ParsedPath(TextOf(directory));
 }

@@ -14,6 +14,7 @@
 
 #include "fs/agent.h"
 #include "fs/lock_table.h"
+#include "fs/scratch_area.h"
 #include "fs/types.h"
 #include "fs/working_file.h"
 #include "vcs/parking.h"
@@ -102,6 +103,9 @@ struct Directory {
   bool linked = true;
   bool kept = false;    // exists also while git holds nothing in it (R12)
   bool opaque = false;  // a submodule: an empty directory that nothing can be put in
+  bool plain = false;   // a folder of the scratch area and nothing else: neither head nor an agent has anything in it
+  bool forbidden = false;  // git can't hold the name: whatever is below is scratch
+  std::shared_ptr<const ScratchFolder> scratch;  // its folder in the scratch area, once that was found or made
   int handles = 0;
   timespec mtime{};
   std::map<std::string, Child, std::less<>> children;  // those that are known
@@ -151,7 +155,12 @@ class Namespace {
   // Swaps two children's names.
   static void Exchange(const Child& a, const Child& b);
 
-  // The path of what is linked below the root; nothing for what isn't.
+  // Is it, or anything that it is in, of a name that git can't hold?
+  static bool IsForbidden(const Directory& directory);
+  // Git will have something in it: it is no plain folder any more, nor is any directory above it.
+  static void MakeVersioned(Directory& directory);
+
+  // The path of what is linked below the root; nothing for what isn't, or what git can't hold.
   static std::optional<vcs::RepoPath> PathOf(const Directory& directory);
   static std::optional<vcs::RepoPath> PathOf(const File& file);
   // The same for what is gone: the path that it had last.

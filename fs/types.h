@@ -18,6 +18,14 @@ using NodeId = std::uint64_t;
 using HandleId = std::uint64_t;
 constexpr NodeId kRootNode = 1;
 
+// Nodes and handles of plain files in the scratch area (R12) have this bit; all others don't.
+constexpr std::uint64_t kScratchBit = 1ULL << 63;
+constexpr bool IsScratch(std::uint64_t node_or_handle) { return (node_or_handle & kScratchBit) != 0; }
+
+// Seconds for which the kernel may keep a node's attributes: what is ours changes through requests only, or the kernel is
+// told; plain files are also changed by other mounts, admins and mappings.
+constexpr double AttrTimeout_s(NodeId node) { return IsScratch(node) ? 1 : 3600; }
+
 // Who calls: as the kernel says it. `tid` is a thread id in the daemon's pid namespace, 0 if it has none there.
 struct Caller {
   pid_t tid = 0;
@@ -33,9 +41,12 @@ struct Attr {
   uid_t uid = 0;
   gid_t gid = 0;
   std::uint64_t size = 0;  // bytes
+  std::optional<std::uint64_t> blocks;  // of 512 bytes, as far as they are on disk; else what the size takes
+  dev_t device = 0;                     // which one a device node is
   timespec atime{};
   timespec mtime{};
   timespec ctime{};
+  std::optional<timespec> birth;
 };
 
 // What a lookup answers. The kernel may use it for that long (seconds) without asking again.
@@ -51,6 +62,7 @@ struct Opened {
   bool keep_cache = false;  // the node's pages in the kernel's cache are still good
   bool direct_io = false;   // bypass that cache: the node's pages are another's content
   bool no_flush = false;    // nothing to publish or refuse at close
+  int plain_fd = -1;        // a plain file: the kernel may read and write it without us. The handle keeps it open
 };
 
 struct Created {
@@ -63,6 +75,12 @@ struct DirEntry {
   NodeId ino = 0;                 // 0: unknown until it is looked up
   mode_t type = 0;                // S_IFDIR, S_IFREG or S_IFLNK
   std::uint64_t next_cookie = 0;  // where a read goes on behind this entry
+};
+
+// What a new name is made with: the kernel has taken the caller's umask off already.
+struct MakeMode {
+  mode_t mode = 0;   // type and permissions
+  dev_t device = 0;  // of a device node
 };
 
 // What setattr is to change; what is empty stays.

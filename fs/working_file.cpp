@@ -75,6 +75,14 @@ Result<void> WorkingFile::Allocate(const Description& description, int mode, std
   return {};
 }
 
+Result<std::uint64_t> WorkingFile::Seek(std::uint64_t offset, int whence) {
+  const MutexLock lock(mutex_);
+  if (fd_ < 0) return SeekInData(size_, offset, whence);
+  const off_t place = lseek(fd_, static_cast<off_t>(offset), whence);  // nothing else uses the descriptor's position
+  if (place < 0) return SystemError("lseek", errno);
+  return static_cast<std::uint64_t>(place);
+}
+
 Result<void> WorkingFile::Sync() {
   const MutexLock lock(mutex_);
   if (fd_ < 0) return {};  // nothing but the base's bytes

@@ -41,6 +41,8 @@ class WorkingFile {
   // As fallocate(2). Errors also: kNotSupported.
   Result<void> Allocate(const Description& description, int mode, std::uint64_t offset, std::uint64_t length)
       EXCLUDES(mutex_);
+  // Where the next data or hole is, as lseek(2) for SEEK_DATA and SEEK_HOLE. Errors: kNoData.
+  Result<std::uint64_t> Seek(std::uint64_t offset, int whence) EXCLUDES(mutex_);
   // Makes the uncommitted bytes and their description survive a power cut. Errors: kIo, kNoSpace.
   Result<void> Sync() EXCLUDES(mutex_);
 

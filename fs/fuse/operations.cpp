@@ -1,6 +1,7 @@
 #include "fs/fuse/operations.h"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,7 +17,6 @@ namespace concordfs::fs {
 namespace {
 
 constexpr unsigned kMaxWrite = 1 << 20;       // bytes a request
-constexpr double kLongAttrTimeout_s = 3600;   // attributes change only through requests, or expire by notification
 constexpr std::size_t kDirectoryChunk = 256;  // entries asked for at a time
 constexpr ino_t kUnknownInode = 0xffffffff;   // as libfuse: 0 would hide the entry from readdir(3)
 
@@ -53,7 +53,8 @@ struct stat ToStat(const Attr& attr) {
   out.st_uid = attr.uid;
   out.st_gid = attr.gid;
   out.st_size = static_cast<off_t>(attr.size);
-  out.st_blocks = static_cast<blkcnt_t>((attr.size + 511) / 512);
+  out.st_blocks = static_cast<blkcnt_t>(attr.blocks.value_or((attr.size + 511) / 512));
+  out.st_rdev = attr.device;
   out.st_blksize = 4096;
   out.st_atim = attr.atime;
   out.st_mtim = attr.mtime;
@@ -80,6 +81,71 @@ void ToFileInfo(const Opened& opened, fuse_file_info* info) {
 // libfuse's answer for a caller that went away meanwhile: what the reply would have handed over is ours to drop.
 bool CallerIsGone(int replied) { return replied == -ENOENT; }
 
+// The kernel is to read and write the plain file by itself, if it can: the id that an open is to be answered with, or 0.
+std::int32_t PassThrough(fuse_req_t request, NodeId node, const Opened& opened, fuse_file_info* info) {
+  if (opened.plain_fd < 0) return 0;
+  const std::int32_t backing = EdgeOf(request).passthrough.Open(node, opened.plain_fd);
+  if (backing > 0) info->keep_cache = info->direct_io = 0;  // excluded by passthrough, which caches nothing here
+  return backing;
+}
+
+void StopPassingThrough(fuse_req_t request, NodeId node, HandleId handle) {
+  if (IsScratch(handle)) EdgeOf(request).passthrough.Close(node);
+}
+
+#ifdef FUSE_CAP_PASSTHROUGH
+int ReplyPassedThrough(fuse_req_t request, fuse_file_info info, std::int32_t backing, const fuse_entry_param* entry) {
+  info.backing_id = backing;
+  return entry != nullptr ? fuse_reply_create(request, entry, &info) : fuse_reply_open(request, &info);
+}
+#else
+// libfuse before 3.17 has no word for it: the answer as the kernel wants it.
+struct OpenAnswer {
+  std::uint64_t handle;
+  std::uint32_t flags;
+  std::int32_t backing;
+};
+constexpr std::uint32_t kOpenPassthrough = 1U << 7;
+
+fuse_entry_out ToKernel(const fuse_entry_param& entry) {
+  const auto seconds = [](double timeout) { return static_cast<std::uint64_t>(timeout); };
+  fuse_entry_out out{};
+  out.nodeid = entry.ino;
+  out.generation = entry.generation;
+  out.entry_valid = seconds(entry.entry_timeout);
+  out.attr_valid = seconds(entry.attr_timeout);
+  const struct stat& from = entry.attr;
+  fuse_attr& to = out.attr;
+  to.ino = from.st_ino;
+  to.size = static_cast<std::uint64_t>(from.st_size);
+  to.blocks = static_cast<std::uint64_t>(from.st_blocks);
+  to.atime = static_cast<std::uint64_t>(from.st_atim.tv_sec);
+  to.mtime = static_cast<std::uint64_t>(from.st_mtim.tv_sec);
+  to.ctime = static_cast<std::uint64_t>(from.st_ctim.tv_sec);
+  to.atimensec = static_cast<std::uint32_t>(from.st_atim.tv_nsec);
+  to.mtimensec = static_cast<std::uint32_t>(from.st_mtim.tv_nsec);
+  to.ctimensec = static_cast<std::uint32_t>(from.st_ctim.tv_nsec);
+  to.mode = from.st_mode;
+  to.nlink = static_cast<std::uint32_t>(from.st_nlink);
+  to.uid = from.st_uid;
+  to.gid = from.st_gid;
+  to.blksize = static_cast<std::uint32_t>(from.st_blksize);
+  return out;
+}
+
+int ReplyPassedThrough(fuse_req_t request, const fuse_file_info& info, std::int32_t backing,
+                       const fuse_entry_param* entry) {
+  const OpenAnswer open{info.fh, kOpenPassthrough | (info.noflush != 0 ? FOPEN_NOFLUSH : 0U), backing};
+  std::string answer;
+  if (entry != nullptr) {
+    const fuse_entry_out out = ToKernel(*entry);
+    answer.assign(reinterpret_cast<const char*>(&out), sizeof(out));
+  }
+  answer.append(reinterpret_cast<const char*>(&open), sizeof(open));
+  return fuse_reply_buf(request, answer.data(), answer.size());
+}
+#endif
+
 void ReplyEntry(fuse_req_t request, const Result<Entry>& entry) {
   if (!entry) {
     fuse_reply_err(request, fs::ErrnoOf(entry.code()));
@@ -96,7 +162,7 @@ void ReplyAttr(fuse_req_t request, const Result<Attr>& attr) {
     return;
   }
   const struct stat out = ToStat(*attr);
-  fuse_reply_attr(request, &out, kLongAttrTimeout_s);
+  fuse_reply_attr(request, &out, AttrTimeout_s(attr->node));
 }
 
 void Init(void* /*user_data*/, fuse_conn_info* connection) {
@@ -108,6 +174,10 @@ void Init(void* /*user_data*/, fuse_conn_info* connection) {
   connection->want |= wanted & connection->capable;
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_WRITEBACK_CACHE);
   connection->max_write = kMaxWrite;
+#ifdef FUSE_CAP_PASSTHROUGH  // what libfuse before 3.17 doesn't know is done by Device
+  fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH);
+  connection->max_backing_stack_depth = 1;
+#endif
 }
 
 void Lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
@@ -157,20 +227,22 @@ void ReadLink(fuse_req_t request, fuse_ino_t node) {
   });
 }
 
-void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t /*device*/) {
-  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeFile(CallerOf(request), parent, name, mode)); });
+void MakeNode(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
+  Serve(request, [&](Filesystem& fs) {
+    ReplyEntry(request, fs.MakeFile(CallerOf(request), parent, name, {mode, device}));
+  });
 }
 
-void MakeDirectory(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t /*mode*/) {
-  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeDirectory(CallerOf(request), parent, name)); });
+void MakeDirectory(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
+  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeDirectory(CallerOf(request), parent, name, mode)); });
 }
 
 void MakeSymlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
   Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeSymlink(CallerOf(request), parent, name, target)); });
 }
 
-void MakeLink(fuse_req_t request, fuse_ino_t /*node*/, fuse_ino_t /*parent*/, const char* /*name*/) {
-  fuse_reply_err(request, EPERM);  // git holds no hard links
+void MakeLink(fuse_req_t request, fuse_ino_t node, fuse_ino_t parent, const char* name) {
+  Serve(request, [&](Filesystem& fs) { ReplyEntry(request, fs.MakeLink(node, parent, name)); });
 }
 
 void Unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
@@ -198,7 +270,11 @@ void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
       return;
     }
     ToFileInfo(*opened, info);
-    if (CallerIsGone(fuse_reply_open(request, info))) fs.Release(opened->handle);
+    const std::int32_t backing = PassThrough(request, node, *opened, info);
+    if (CallerIsGone(backing > 0 ? ReplyPassedThrough(request, *info, backing, nullptr) : fuse_reply_open(request, info))) {
+      fs.Release(opened->handle);
+      StopPassingThrough(request, node, opened->handle);
+    }
   });
 }
 
@@ -211,8 +287,11 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
     }
     const fuse_entry_param entry = ToEntry(created->entry);
     ToFileInfo(created->opened, info);
-    if (CallerIsGone(fuse_reply_create(request, &entry, info))) {
+    const std::int32_t backing = PassThrough(request, entry.ino, created->opened, info);
+    if (CallerIsGone(backing > 0 ? ReplyPassedThrough(request, *info, backing, &entry)
+                                 : fuse_reply_create(request, &entry, info))) {
       fs.Release(created->opened.handle);
+      StopPassingThrough(request, entry.ino, created->opened.handle);
       fs.Forget(entry.ino, 1);
     }
   });
@@ -250,9 +329,10 @@ void Flush(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   });
 }
 
-void Release(fuse_req_t request, fuse_ino_t /*node*/, fuse_file_info* info) {
+void Release(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
     fs.Release(info->fh);
+    StopPassingThrough(request, node, info->fh);
     ReplyAfterExpiries(request, 0);
   });
 }
@@ -343,6 +423,17 @@ void Flock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, int operat
   ChangeLock(request, node, info->fh, out);
 }
 
+void Seek(fuse_req_t request, fuse_ino_t /*node*/, off_t offset, int whence, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) {
+    const auto place = fs.Seek(info->fh, static_cast<std::uint64_t>(offset), whence);
+    if (place) {
+      fuse_reply_lseek(request, static_cast<off_t>(*place));
+    } else {
+      fuse_reply_err(request, fs::ErrnoOf(place.code()));
+    }
+  });
+}
+
 void OpenDirectory(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
     const auto handle = fs.OpenDirectory(node);
@@ -419,8 +510,8 @@ void ReleaseDirectory(fuse_req_t request, fuse_ino_t /*node*/, fuse_file_info* i
   });
 }
 
-void SyncDirectory(fuse_req_t request, fuse_ino_t /*node*/, int /*data_only*/, fuse_file_info* /*info*/) {
-  fuse_reply_err(request, 0);  // names are in history when their operation returned
+void SyncDirectory(fuse_req_t request, fuse_ino_t /*node*/, int /*data_only*/, fuse_file_info* info) {
+  Serve(request, [&](Filesystem& fs) { fuse_reply_err(request, ErrnoOf(fs.SyncDirectory(info->fh))); });
 }
 
 void StatFs(fuse_req_t request, fuse_ino_t /*node*/) {
@@ -457,27 +548,34 @@ void GetXattr(fuse_req_t request, fuse_ino_t node, const char* name, std::size_t
 }
 
 void SetXattr(fuse_req_t request, fuse_ino_t node, const char* name, const char* value, std::size_t size,
-              int /*flags*/) {
+              int flags) {
   Serve(request, [&](Filesystem& fs) {
-    fuse_reply_err(request, ErrnoOf(fs.SetXattr(CallerOf(request), node, name, {value, size})));
+    fuse_reply_err(request, ErrnoOf(fs.SetXattr(CallerOf(request), node, name, {value, size}, flags)));
   });
 }
 
 void ListXattr(fuse_req_t request, fuse_ino_t node, std::size_t size) {
   Serve(request, [&](Filesystem& fs) {
+    const auto names = fs.ListXattr(node);
+    if (!names) {
+      fuse_reply_err(request, fs::ErrnoOf(names.code()));
+      return;
+    }
     std::string list;
-    for (const std::string& name : fs.ListXattr(node)) list.append(name).push_back('\0');
+    for (const std::string& name : *names) list.append(name).push_back('\0');
     ReplyAttribute(request, list, size);
   });
 }
 
-void RemoveXattr(fuse_req_t request, fuse_ino_t /*node*/, const char* name) {
-  fuse_reply_err(request, std::strncmp(name, "user.concordfs.", 15) == 0 ? EOPNOTSUPP : ENODATA);
+void RemoveXattr(fuse_req_t request, fuse_ino_t node, const char* name) {
+  Serve(request, [&](Filesystem& fs) { fuse_reply_err(request, ErrnoOf(fs.RemoveXattr(node, name))); });
 }
 
 }  // namespace
 
-// lseek, copy_file_range, locks of directories and ioctl are left to the kernel, which does them well without us.
+Device& DeviceOf(void* user_data) { return static_cast<Edge*>(user_data)->device; }
+
+// copy_file_range, locks of directories and ioctl are left to the kernel, which does them well without us.
 const fuse_lowlevel_ops& Operations() {
   static const fuse_lowlevel_ops kOperations = [] {
     fuse_lowlevel_ops ops{};
@@ -506,6 +604,7 @@ const fuse_lowlevel_ops& Operations() {
     ops.getlk = GetLock;
     ops.setlk = SetLock;
     ops.flock = Flock;
+    ops.lseek = Seek;
     ops.opendir = OpenDirectory;
     ops.readdir = ReadDirectory;
     ops.readdirplus = ReadDirectoryPlus;

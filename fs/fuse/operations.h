@@ -2,7 +2,9 @@
 #pragma once
 
 #include "fs/filesystem.h"
+#include "fs/fuse/device.h"
 #include "fs/fuse/fuse_api.h"
+#include "fs/fuse/passthrough.h"
 #include "fs/kernel_cache.h"
 
 namespace concordfs::fs {
@@ -11,6 +13,8 @@ namespace concordfs::fs {
 struct Edge {
   Filesystem& filesystem;
   KernelCache& cache;
+  Passthrough passthrough{};
+  Device device{filesystem, passthrough};
 };
 
 const fuse_lowlevel_ops& Operations();

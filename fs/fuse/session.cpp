@@ -47,7 +47,7 @@ Error FuseError(Code code, const std::string& what) {
 class FuseSession final : public Session {
  public:
   FuseSession(Filesystem& filesystem, const MountOptions& options)
-      : filesystem_(filesystem), mountpoint_(options.mountpoint.string()), edge_{filesystem, notifier_} {}
+      : filesystem_(filesystem), mountpoint_(options.mountpoint.string()), edge_{.filesystem = filesystem, .cache = notifier_} {}
 
   ~FuseSession() override { Unmount(); }
 
@@ -70,6 +70,7 @@ class FuseSession final : public Session {
     if (!session_) return FuseError(Code::kInvalidArgument, "mount options");
     if (fuse_session_mount(session_.get(), mountpoint_.c_str()) != 0) return FuseError(Code::kAccess, mountpoint_);
     mounted_ = true;
+    if (!edge_.device.Attach(session_.get())) return Error{Code::kNotSupported, "libfuse: no access to its device"};
     notifier_.Start(session_.get());
     filesystem_.Start(&notifier_);
     return {};

@@ -353,12 +353,15 @@ TEST_F(FilesystemTest, TakesAVersionForAnIfMatch) {
   EXPECT_EQ(Echo(kAndrew, "f", "C"), "ok");
 }
 
-TEST_F(FilesystemTest, RefusesNamesThatGitCannotHold) {  // errors
+TEST_F(FilesystemTest, CommitsNoNameThatGitCannotHold) {  // R12
+  const std::size_t commits = mount_.branch.History().size();
   for (const std::string name : {".git", "GIT~1", ".Git ", ".git\xff"}) {
-    EXPECT_EQ(Echo(kAndrew, name, "x"), "invalid name") << name;
-    EXPECT_EQ(Said(kernel().MakeDirectory(kAndrew, name)), "invalid name") << name;
-    EXPECT_EQ(Said(kernel().Rename(kAndrew, "f", name)), "invalid name") << name;
+    EXPECT_EQ(Echo(kAndrew, name, "x"), "ok") << name;
+    EXPECT_EQ(Cat(kBenson, name), "x") << name;
+    EXPECT_EQ(Said(kernel().Unlink(kBenson, name)), "ok") << name;
+    EXPECT_EQ(Said(kernel().MakeDirectory(kAndrew, name)), "ok") << name;
   }
+  EXPECT_EQ(mount_.branch.History().size(), commits);
   EXPECT_EQ(Echo(kAndrew, std::string(256, 'n'), "x"), "name too long");
   EXPECT_EQ(Echo(kAndrew, "line\nbreak \xff", "x"), "ok") << "git stores bytes";
   EXPECT_EQ(Cat(kBenson, "line\nbreak \xff"), "x");

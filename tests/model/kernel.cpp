@@ -207,7 +207,7 @@ Result<void> Kernel::MakeDirectory(const Caller& caller, const std::string& path
     const auto place = Find(caller, path, names);
     if (!place) return place.error();
     if (LookUp(caller, place->parent, place->name, names)) return Error{Code::kExists, path + ": exists"};
-    const auto made = fs_.MakeDirectory(caller, place->parent, place->name);
+    const auto made = fs_.MakeDirectory(caller, place->parent, place->name, 0755);
     if (!made) return made.error();
     Remember(place->parent, place->name, *made);
     return {};
@@ -258,7 +258,7 @@ Result<void> Kernel::SetXattr(const Caller& caller, const std::string& path, con
   return Retrying<void>([&](Names names) -> Result<void> {
     const auto node = Walk(caller, path, names);
     if (!node) return node.error();
-    return fs_.SetXattr(caller, *node, name, value);
+    return fs_.SetXattr(caller, *node, name, value, 0);
   });
 }
 

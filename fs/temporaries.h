@@ -1,0 +1,26 @@
+// The names that editors and tools give to files which they rename or remove a moment later.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace concordfs::fs {
+
+// Patterns of the names that are taken for temporaries unless the mount says otherwise. docs/semantics.md lists them.
+std::vector<std::string> DefaultTemporaries();
+
+// Is this the name of a temporary? For names of files, symlinks and the like, never for directories. Patterns are those of
+// fnmatch(3): `*`, `?`, `[...]`, with a name's first dot like any other character. A pattern that starts with '+' matches
+// only if the six last characters look drawn by mkstemp(3): not a word and not a number.
+class Temporaries {
+ public:
+  explicit Temporaries(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {}
+  // Threads: any.
+  bool Match(std::string_view name) const;
+
+ private:
+  const std::vector<std::string> patterns_;
+};
+
+}  // namespace concordfs::fs
