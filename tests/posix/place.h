@@ -32,6 +32,8 @@ class Place {
   bool MarksReads() const { return kind_ != Kind::kVersioned; }
   // Attributes of one's own beside `user.concordfs.*`.
   bool HasExtendedAttributes() const { return kind_ != Kind::kVersioned; }
+  // By --max-file-size, and by the disk; memory takes any size.
+  bool LimitsSizes() const { return IsInMount(); }
   // st_ino belongs to a version: it changes with a commit.
   bool KeepsInodeNumbers() const { return kind_ != Kind::kVersioned; }
   // A versioned file that is made is a commit: thousands of them come from outside.
