@@ -1,0 +1,260 @@
+#include "fs/attribute_log.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "fs/file_io.h"
+
+namespace concordfs::fs {
+namespace {
+
+// Ends a torn line so that it is none, even if it lacked nothing but its newline: who wrote it writes it again.
+constexpr std::string_view kSpoil = "~\n";
+constexpr std::size_t kMaxEncodedBranch = 200;  // bytes; a file's name has 255
+
+bool IsPlain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+std::string Hex(std::uint64_t value, int digits) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string text(static_cast<std::size_t>(digits), '0');
+  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) *digit = kDigits[value & 15];
+  return text;
+}
+
+// FNV-1a: it has to be the same in every program that ever opens the folder.
+std::uint64_t StableHash(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+Result<void> SyncDescriptor(int fd, const std::string& path) {
+  if (fsync(fd) != 0) return SystemError(path, errno);
+  return {};
+}
+
+Result<void> SyncFolder(const std::filesystem::path& folder) {
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.is_open()) return SystemError(folder.string(), errno);
+  return SyncDescriptor(fd.get(), folder.string());
+}
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (is_open()) close(fd_);
+}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this == &other) return *this;
+  if (is_open()) close(fd_);
+  fd_ = other.Release();
+  return *this;
+}
+
+int Descriptor::Release() {
+  return std::exchange(fd_, -1);
+}
+
+std::filesystem::path AttributesFolder(const std::filesystem::path& git_dir, const std::string& ref) {
+  constexpr std::string_view kHeads = "refs/heads/";
+  const std::string_view branch = ref.starts_with(kHeads) ? std::string_view(ref).substr(kHeads.size()) : ref;
+  std::string name;
+  for (const char c : branch) {
+    const bool plain = IsPlain(c) && !(c == '.' && name.empty());  // no ".", no ".."
+    name += plain ? std::string(1, c) : "%" + Hex(static_cast<unsigned char>(c), 2);
+  }
+  if (name.size() > kMaxEncodedBranch)
+    name = name.substr(0, kMaxEncodedBranch - 18) + "%-" + Hex(StableHash(branch), 16);
+  return git_dir / "concordfs" / "attributes" / name;
+}
+
+Result<void> AttributeLog::Follow(IfMissing if_missing) {
+  struct stat named {};
+  const bool missing = stat(file().c_str(), &named) != 0;
+  if (missing && errno != ENOENT) return SystemError(file(), errno);
+  struct stat opened {};
+  if (log_.is_open()) {
+    if (fstat(log_.get(), &opened) != 0) return SystemError(file(), errno);
+    if (missing) return Error{Code::kNotFound, file() + ": was removed"};
+    const bool same = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+    if (same && (writable_ || if_missing == IfMissing::kFail)) return {};
+  }
+  const int make = if_missing == IfMissing::kMake ? O_CREAT : 0;
+  Descriptor fresh;
+  bool writable = access_ == LogAccess::kReadWrite;
+  if (writable) fresh = Descriptor(open(file().c_str(), O_RDWR | O_APPEND | O_CLOEXEC | make, 0600));
+  if (!fresh.is_open() && make == 0) {  // whoever only reads makes do with less
+    writable = false;
+    fresh = Descriptor(open(file().c_str(), O_RDONLY | O_CLOEXEC));
+  }
+  if (!fresh.is_open()) return SystemError(file(), errno);
+  struct stat status {};
+  if (fstat(fresh.get(), &status) != 0) return SystemError(file(), errno);
+  if (!log_.is_open() || status.st_ino != opened.st_ino || status.st_dev != opened.st_dev) {
+    ReadAnew();
+    named_ = false;
+  }
+  log_ = std::move(fresh);
+  writable_ = writable;
+  return {};
+}
+
+Result<void> AttributeLog::OpenForWriting() {
+  if (access_ == LogAccess::kReadOnly) return Error{Code::kReadOnly, file() + ": opened for reading only"};
+  if (!lock_.is_open()) {
+    const std::filesystem::path attributes = folder_.parent_path();
+    for (const auto& folder : {attributes.parent_path(), attributes, folder_}) {
+      if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return SystemError(folder.string(), errno);
+    }
+    const std::string path = (folder_ / "lock").string();
+    lock_ = Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock_.is_open()) return SystemError(path, errno);
+    LockShared();
+  }
+  return Follow(IfMissing::kMake);
+}
+
+bool AttributeLog::LockExclusively() {
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    LockShared();  // the attempt lost it
+    return false;
+  }
+  // Somebody may have replaced the log before we had the lock.
+  if (Follow(IfMissing::kMake)) return true;
+  LockShared();
+  return false;
+}
+
+void AttributeLog::LockShared() {
+  // Waits only while another one writes the log anew. Where there are no locks (ENOLCK), there is no exclusive one,
+  // either.
+  while (flock(lock_.get(), LOCK_SH) != 0 && errno == EINTR) {
+  }
+}
+
+Result<AttributeLog::News> AttributeLog::Read() {
+  if (auto followed = Follow(IfMissing::kFail); !followed) {
+    if (followed.code() == Code::kNotFound) return News{};  // there is none yet
+    return followed.error();
+  }
+  struct stat status {};
+  if (fstat(log_.get(), &status) != 0) return SystemError(file(), errno);
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (size < read_) ReadAnew();  // somebody cut it
+  News news;
+  news.anew = anew_;
+  if (size - read_ > kMaxReadSize) return Error{Code::kTooBig, file() + ": " + std::to_string(size) + " bytes"};
+  news.lines.resize(size - read_);
+  const auto count = ReadAt(log_.get(), read_, news.lines);
+  if (!count) return Error{count.code(), file() + ": " + count.error().message};
+  news.lines.resize(*count);
+  const std::size_t last = news.lines.rfind('\n');
+  news.lines.resize(last == std::string::npos ? 0 : last + 1);
+  read_ += news.lines.size();
+  anew_ = false;
+  return news;
+}
+
+AttributeLog::Appended AttributeLog::Append(std::string_view lines) {
+  if (auto opened = OpenForWriting(); !opened) return {0, true, opened.error()};
+  struct stat status {};
+  char last = '\n';
+  if (fstat(log_.get(), &status) != 0) return {0, true, SystemError(file(), errno)};
+  if (status.st_size > 0 && pread(log_.get(), &last, 1, status.st_size - 1) != 1) last = ' ';
+  std::string with_end;
+  const std::string_view spoil = last == '\n' ? "" : kSpoil;
+  if (!spoil.empty()) with_end = std::string(spoil) + std::string(lines);
+  const std::string_view text = spoil.empty() ? lines : std::string_view(with_end);
+
+  ssize_t count = -1;
+  do {
+    count = write(log_.get(), text.data(), text.size());
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return {0, true, SystemError(file(), errno)};
+  const auto end = static_cast<std::uint64_t>(lseek(log_.get(), 0, SEEK_CUR));  // O_APPEND: behind what was written
+  const auto written = static_cast<std::size_t>(count);
+  Appended appended;
+  appended.in_order = !anew_ && end - written == read_;
+  std::size_t complete = written;
+  if (written < text.size()) {
+    complete = text.substr(0, written).rfind('\n') + 1;
+    appended.error = Error{Code::kNoSpace, file() + ": written in part"};
+  }
+  if (appended.in_order) read_ += complete;
+  appended.size = complete - std::min(complete, spoil.size());
+  return appended;
+}
+
+Result<bool> AttributeLog::Replace(const std::function<Result<std::string>()>& prepare) {
+  if (auto writable = OpenForWriting(); !writable) return writable.error();
+  if (!LockExclusively()) return false;
+  const auto lines = prepare();
+  const auto done = lines ? WriteAnew(*lines) : Result<void>(lines.error());
+  LockShared();
+  if (!done) return done.error();
+  return true;
+}
+
+Result<void> AttributeLog::WriteAnew(std::string_view lines) {
+  const std::string temporary = file() + ".new";
+  Descriptor fresh(open(temporary.c_str(), O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fresh.is_open()) return SystemError(temporary, errno);
+  auto written = WriteAt(fresh.get(), 0, lines);
+  // Once its name is taken, the old log is gone: the new one has to be on disk before.
+  if (written) written = SyncDescriptor(fresh.get(), temporary);
+  if (written && rename(temporary.c_str(), file().c_str()) != 0) written = SystemError(file(), errno);
+  if (!written) {
+    unlink(temporary.c_str());
+    return written;
+  }
+  log_ = std::move(fresh);
+  writable_ = true;
+  anew_ = false;
+  named_ = false;
+  read_ = lines.size();
+  return {};
+}
+
+Result<void> AttributeLog::CutTornEnd() {
+  if (auto writable = OpenForWriting(); !writable) return writable;
+  if (!LockExclusively()) return {};
+  Result<void> cut;
+  struct stat status {};
+  if (fstat(log_.get(), &status) != 0) {
+    cut = SystemError(file(), errno);
+  } else if (!anew_ && static_cast<std::uint64_t>(status.st_size) > read_) {
+    std::string rest(static_cast<std::size_t>(status.st_size) - read_, '\0');
+    const auto count = ReadAt(log_.get(), read_, rest);
+    if (!count) {
+      cut = count.error();
+    } else if (rest.find('\n') == std::string::npos && ftruncate(log_.get(), static_cast<off_t>(read_)) != 0) {
+      cut = SystemError(file(), errno);
+    }
+  }
+  LockShared();
+  return cut;
+}
+
+Result<void> AttributeLog::Sync() {
+  if (!log_.is_open()) return {};
+  if (fdatasync(log_.get()) != 0) return SystemError(file(), errno);
+  if (named_) return {};
+  const std::filesystem::path attributes = folder_.parent_path();
+  for (const auto& folder : {folder_, attributes, attributes.parent_path()}) {
+    if (auto synced = SyncFolder(folder); !synced) return synced;
+  }
+  named_ = true;
+  return {};
+}
+
+}  // namespace concordfs::fs

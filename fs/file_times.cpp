@@ -1,0 +1,123 @@
+#include "fs/file_times.h"
+
+#include <algorithm>
+
+namespace concordfs::fs {
+namespace {
+
+bool IsPruned(const Error& error) {
+  return error.code == Code::kNotFound || error.code == Code::kCorrupt;
+}
+
+bool SameNames(const vcs::Tree& a, const vcs::Tree& b) {
+  // In git's order a name's place may depend on whether it is a directory's.
+  return a.entries().size() == b.entries().size() &&
+         std::all_of(a.entries().begin(), a.entries().end(),
+                     [&](const vcs::TreeEntry& entry) { return b.Find(entry.name) != nullptr; });
+}
+
+}  // namespace
+
+void FileTimes::NoteHead(const vcs::Head& head, const timespec& time) {
+  const Epochs epochs = store_.Epochs();
+  if (epochs->size() >= AttributeState::kMaxEpochs && epochs->back().commit != head.commit) {
+    // An epoch that nobody can read must not take another one's place.
+    for (const Epoch& epoch : *epochs) {
+      const auto tree = trees_.Load(epoch.root);
+      if (!tree && IsPruned(tree.error())) store_.RemoveEpoch(epoch.number);
+    }
+  }
+  store_.AddEpoch(head, time);
+}
+
+Result<std::optional<timespec>> FileTimes::MtimeOfFile(const vcs::RepoPath& path, const vcs::Version& now) {
+  EpochNumber changed_after = 0;
+  if (const auto record = store_.FindFile(path, now)) {
+    if (record->mtime) return record->mtime;
+    changed_after = record->since.value_or(0);
+  }
+  const Epochs epochs = store_.Epochs();
+  const auto parent = Find(epochs, path.Parent());
+  if (!parent) return parent.error();
+  std::optional<timespec> time;
+  for (const Run& run : (*parent)->runs) {
+    const vcs::TreeEntry* entry = run.tree ? run.tree->Find(path.Name()) : nullptr;
+    if (entry == nullptr || entry->IsDirectory() || entry->AsVersion() != now) break;
+    // What it was before it was published here is none of its present time's business.
+    std::size_t oldest = run.oldest;
+    while (oldest <= run.newest && (*epochs)[oldest].number <= changed_after) ++oldest;
+    if (oldest <= run.newest) time = (*epochs)[oldest].time;
+    if (oldest != run.oldest) break;
+  }
+  return time;
+}
+
+Result<std::optional<timespec>> FileTimes::MtimeOfDirectory(const vcs::RepoPath& path) {
+  const auto record = store_.FindDirectory(path);
+  const std::optional<timespec> recorded = record ? record->mtime : std::nullopt;
+  const Epochs epochs = store_.Epochs();
+  const auto directory = Find(epochs, path);
+  if (!directory) return directory.error();
+  if ((*directory)->runs.empty() || !(*directory)->runs.front().tree) return recorded;
+  const std::size_t since = (*directory)->same_names_since;
+  if (recorded && (*epochs)[since].number <= record->since.value_or(0)) return recorded;
+  return std::optional((*epochs)[since].time);
+}
+
+Result<std::shared_ptr<const FileTimes::Directory>> FileTimes::Find(const Epochs& epochs, const vcs::RepoPath& path) {
+  {
+    const MutexLock lock(mutex_);
+    if (epochs_ != epochs || directories_.size() >= kMaxDirectories) {
+      directories_.clear();
+      epochs_ = epochs;
+    }
+    if (const auto found = directories_.find(path.text()); found != directories_.end()) return found->second;
+  }
+  auto made = Make(epochs, path);
+  if (!made) return made.error();
+  const MutexLock lock(mutex_);
+  if (epochs_ == epochs) directories_[path.text()] = *made;
+  return made;
+}
+
+Result<std::shared_ptr<const FileTimes::Directory>> FileTimes::Make(const Epochs& epochs, const vcs::RepoPath& path) {
+  auto directory = std::make_shared<Directory>();
+  Runs& runs = directory->runs;
+  Result<void> added;
+  if (path.IsRoot()) {
+    for (std::size_t i = epochs->size(); i-- > 0 && added;) added = AddRun((*epochs)[i].root, i, i, &runs);
+  } else {
+    const auto parent = Find(epochs, path.Parent());
+    if (!parent) return parent.error();
+    for (const Run& run : (*parent)->runs) {
+      const vcs::TreeEntry* entry = run.tree ? run.tree->Find(path.Name()) : nullptr;
+      const bool is_there = entry != nullptr && entry->IsDirectory();
+      added = AddRun(is_there ? std::optional(entry->id) : std::nullopt, run.oldest, run.newest, &runs);
+      if (!added) break;
+    }
+  }
+  if (!added) return added.error();
+  for (std::size_t i = 0; i < runs.size() && runs[i].tree && SameNames(*runs[i].tree, *runs.front().tree); ++i) {
+    directory->same_names_since = runs[i].oldest;
+  }
+  return std::shared_ptr<const Directory>(std::move(directory));
+}
+
+Result<void> FileTimes::AddRun(const std::optional<vcs::ObjectId>& tree, std::size_t oldest, std::size_t newest,
+                               Runs* runs) {
+  Run run{nullptr, tree.value_or(vcs::ObjectId()), oldest, newest};
+  if (!runs->empty() && runs->back().id == run.id) {
+    runs->back().oldest = oldest;
+    return {};
+  }
+  if (tree) {
+    auto loaded = trees_.Load(*tree);
+    if (!loaded && IsPruned(loaded.error())) return {};
+    if (!loaded) return loaded.error();
+    run.tree = *std::move(loaded);
+  }
+  runs->push_back(std::move(run));
+  return {};
+}
+
+}  // namespace concordfs::fs

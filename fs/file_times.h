@@ -1,0 +1,69 @@
+// When what nobody touched here was last changed: stable while it stays the same, also across remounts, so that a build
+// after a remount does nothing.
+//
+// Git's trees hold no times, and the head's time moves with every commit to any path. So the store keeps *epochs*: the
+// heads that came from outside. A path is as old as the earliest epoch from which on, through all later ones, it has
+// been what it is now. What is published here has a time of its own in its record and makes no epoch.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "fs/attribute_store.h"
+#include "vcs/mutex.h"
+#include "vcs/tree_reader.h"
+
+namespace concordfs::fs {
+
+// Threads: any; every method may block on disk, to read trees, and none writes to it.
+class FileTimes {
+ public:
+  // Neither is owned; both outlive this.
+  FileTimes(AttributeStore& store, vcs::TreeReader& trees) : store_(store), trees_(trees) {}
+
+  // The branch was found at this head at a mount, or moved there by others; does nothing if that is the newest
+  // epoch already. `time` is the mtime of what came with it: the commit's time for the first head of all, and the
+  // moment when it was seen for later ones, because a commit may be older than what was built before it came, and make
+  // would miss it. Flush the store then. Past AttributeState::kMaxEpochs the oldest two become one: what came with the
+  // second is as old as the first from then on, nothing else moves. Epochs that git has pruned go first.
+  void NoteHead(const vcs::Head& head, const timespec& time);
+
+  // The mtime of a path that is this version at the head that is served. Nothing if no epoch knows this version there
+  // and no record does (both were lost, or its publication isn't noted yet): show the head's time. Errors: kIo, ...;
+  // not what git has pruned: it counts as if it had never been an epoch.
+  Result<std::optional<timespec>> MtimeOfFile(const vcs::RepoPath& path, const vcs::Version& now) EXCLUDES(mutex_);
+  // The same for a directory, which is changed when a name in it comes or goes.
+  Result<std::optional<timespec>> MtimeOfDirectory(const vcs::RepoPath& path) EXCLUDES(mutex_);
+
+ private:
+  using Epochs = std::shared_ptr<const std::vector<Epoch>>;
+  // Neighbouring epochs in which a directory was the same. Those in which it can't be read any more count for nothing.
+  struct Run {
+    std::shared_ptr<const vcs::Tree> tree;  // null: there was none
+    vcs::ObjectId id;
+    std::size_t oldest = 0;  // indices into the epochs
+    std::size_t newest = 0;
+  };
+  using Runs = std::vector<Run>;  // newest first
+  struct Directory {
+    Runs runs;
+    std::size_t same_names_since = 0;  // index of an epoch
+  };
+  static constexpr std::size_t kMaxDirectories = 4096;  // kept; with more all are forgotten
+
+  Result<std::shared_ptr<const Directory>> Find(const Epochs& epochs, const vcs::RepoPath& path) EXCLUDES(mutex_);
+  Result<std::shared_ptr<const Directory>> Make(const Epochs& epochs, const vcs::RepoPath& path) EXCLUDES(mutex_);
+  // Adds what the directory was from the epoch `newest` back to `oldest`.
+  Result<void> AddRun(const std::optional<vcs::ObjectId>& tree, std::size_t oldest, std::size_t newest, Runs* runs);
+
+  AttributeStore& store_;
+  vcs::TreeReader& trees_;
+  Mutex mutex_;
+  Epochs epochs_ GUARDED_BY(mutex_);  // that the directories are of
+  std::unordered_map<std::string, std::shared_ptr<const Directory>> directories_ GUARDED_BY(mutex_);
+};
+
+}  // namespace concordfs::fs
