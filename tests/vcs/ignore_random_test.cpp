@@ -16,6 +16,10 @@
 namespace concordfs::vcs::git {
 namespace {
 
+// Nothing of the user's, and no process besides the one that is asked for.
+constexpr char kConfig[] =
+    "[user]\nname = A\nemail = a@example.org\n[core]\nexcludesFile = /dev/null\nfsync = none\n"
+    "[gc]\nauto = 0\n[maintenance]\nauto = false\n";
 constexpr int kTrees = 20;
 constexpr int kQuestions = 400;  // for each tree
 
@@ -23,12 +27,11 @@ constexpr int kQuestions = 400;  // for each tree
 class WorkTree {
  public:
   explicit WorkTree(RandomPatterns& random) : random_(random) {
-    MustGit("init -q -b main");
-    MustGit("config user.name A && git config user.email a@b && git config core.excludesFile /dev/null");
+    MustGit("init -q -b main --template=");
+    std::ofstream(top() / ".git/config", std::ios::app) << kConfig;
     MakeFiles();
     MakePatterns();
-    // An empty repository can't be committed where everything random was forbidden by the disk; this file is always
-    // there.
+    // However the dice fall, there is something to commit.
     WriteFile(top() / "always", "");
     MustGit("add -f -A . && git commit -q -m tree");
     for (int i = 0; i < 10; ++i) MakeDirectory(random_.Chance(50) ? random_.OneOf(directories_) : "");
