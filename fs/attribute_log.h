@@ -78,7 +78,8 @@ class AttributeLog {
   // Makes what was appended survive a power cut. Errors: kIo.
   Result<void> Sync();
 
-  std::uint64_t size() const { return read_; }  // bytes read and appended
+  bool exists() const { return log_.is_open(); }  // as far as the last call found
+  std::uint64_t size() const { return read_; }    // bytes read and appended
 
  private:
   std::string file() const { return (folder_ / "log").string(); }

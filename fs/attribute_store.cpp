@@ -32,7 +32,7 @@ Result<std::unique_ptr<AttributeStore>> AttributeStore::Open(const std::filesyst
     store->discards_ = access == LogAccess::kReadOnly || !read;
     if (store->discards_) return store;
   }
-  if (store->log_.size() == 0) return store;
+  if (!store->log_.exists()) return store;
   auto tidied = store->log_.CutTornEnd();
   if (tidied) tidied = store->CompactIfWorthwhile();
   if (!tidied && !CantBeWritten(tidied.code())) spdlog::warn("attributes: {}", tidied.error().message);

@@ -8,7 +8,8 @@
 //                       UpdateFile or UpdateDirectory; a publish gives mtime, ctime and the new version in one update
 //   unlink, rmdir, rename, exchange
 //                       Forget, ForgetBelow, Rename, Exchange; of a file that is renamed without a record, write one
-//                       with its mtime first: nothing else knows that time under the new path
+//                       with its mtime first: nothing else knows that time under the new path. After the rename of a
+//                       directory, FileTimes::NoteHead gives the untouched files below it a time that stays
 //   the branch moved by others
 //                       Refresh (another daemon has said more already), then FileTimes::NoteHead
 //   every 2 s           Refresh

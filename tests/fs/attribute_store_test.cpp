@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "tests/support/expect_result.h"
 #include "tests/support/temp_dir.h"
@@ -439,6 +440,41 @@ TEST_F(AttributeStoreTest, SurvivesMorePendingThanIsKept) {
   ASSERT_OK(other->Refresh());
   EXPECT_EQ(other->size(), 3U);
   EXPECT_EQ(other->FindFile(Path("b"), now_)->mode, AttributeStore::kMaxPending & 0666);
+}
+
+TEST_F(AttributeStoreTest, ServesThreadsWhileItFlushesAndRefreshes) {
+  const auto store = Open();
+  const auto other = Open();
+  std::vector<std::thread> threads;
+  constexpr mode_t kChanges = 300;
+  for (const char* name : {"a", "b"}) {
+    threads.emplace_back([&, name] {
+      for (mode_t i = 0; i < kChanges; ++i) {
+        store->UpdateDirectory(Path(name + std::to_string(i)), WithMode(i));
+        if (i % 3 == 0)
+          store->Rename(Path(name + std::to_string(i)), Path(name + std::string("/") + std::to_string(i)));
+        EXPECT_EQ(store->FindDirectory(Path(name + std::to_string(i))).has_value(), i % 3 != 0);
+        EXPECT_TRUE(store->Flush());
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    for (mode_t i = 0; i < kChanges; ++i) {
+      other->UpdateDirectory(Path("other" + std::to_string(i)), WithMode(i));
+      EXPECT_TRUE(other->Flush());
+      EXPECT_TRUE(store->Refresh());
+    }
+  });
+  for (auto& thread : threads) thread.join();
+  ASSERT_OK(store->Refresh());
+  ASSERT_OK(other->Refresh());
+  for (const auto* each : {store.get(), other.get()}) {
+    EXPECT_EQ(each->size(), 3 * kChanges);
+    for (mode_t i = 0; i < kChanges; i += 3) {
+      EXPECT_EQ(each->FindDirectory(Path("b/" + std::to_string(i)))->mode, i);
+    }
+  }
+  EXPECT_EQ(Open()->size(), 3 * kChanges);
 }
 
 // A file system of its own for a scope.
