@@ -130,6 +130,7 @@ class WorkTree {
       const std::size_t dice = random_.Pick(100);
       if (dice < 5) {
         WriteFile(top() / (prefix + "target"), text);
+        paths_.push_back(prefix + "target");  // which the link's own content would ignore
         stdfs::create_symlink("target", file);
         patterns_[prefix + ".gitignore"] += " (a symlink)";
       } else if (dice < 8) {

@@ -70,7 +70,13 @@ class RandomPatterns {
     std::string body = Chance(30) ? "!" : "";
     if (Chance(25)) body += "/";
     const std::size_t dice = Pick(100);
-    body += dice < 50 && !below.empty() ? Like(OneOf(below)) : dice < 90 ? Composed() : Noise();
+    if (dice < 47 && !below.empty()) {
+      body += Like(OneOf(below));
+    } else if (dice < 50) {
+      body += Name() + "**" + (Chance(30) ? "" : "/" + Name());
+    } else {
+      body += dice < 90 ? Composed() : Noise();
+    }
     if (Chance(20)) body += "/";
     return body;
   }
