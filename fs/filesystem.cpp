@@ -9,6 +9,8 @@ namespace concordfs::fs {
 namespace {
 
 constexpr std::chrono::seconds kSweepPeriod{2};
+// What an editor may take between moving a file aside and making it again.
+constexpr std::chrono::seconds kEditorsPause{1};
 
 // As a .gitignore has them.
 std::string Lines(const std::vector<std::string>& patterns) {
@@ -105,6 +107,7 @@ void FilesystemImpl::Stop() {
 }
 
 DrainReport FilesystemImpl::Drain() {
+  PublishAsides(std::chrono::seconds(0));
   std::set<std::shared_ptr<WorkingCopy>> copies;
   {
     const MutexLock lock(mutex_);
@@ -145,6 +148,7 @@ void FilesystemImpl::RunSweeper() {
       if (stopping_) return;
     }
     Sweep();
+    PublishAsides(kEditorsPause);
     ReadExclude();
   }
 }

@@ -20,9 +20,7 @@ Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
   if (const FolderPtr folder = PlainFolder(id)) {
     const auto status = StatusOf(folder->fd());
     if (!status) return status.error();
-    Attr attr = fs::AttrOf(*status, id);
-    attr.ino = id;
-    return attr;
+    return fs::AttrOf(*status, id);
   }
   const MutexLock lock(mutex_);
   const Node* node = names_.Find(id);

@@ -79,8 +79,9 @@ Result<std::shared_ptr<const vcs::Tree>> FilesystemImpl::LoadTree(const vcs::Hea
 std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, const vcs::Tree& tree,
                                                     const std::vector<DirEntry>& plain) {
   std::vector<DirEntry> entries;
-  entries.push_back({".", directory.node, S_IFDIR});
-  entries.push_back({"..", directory.parent ? directory.parent->node : directory.node, S_IFDIR});
+  const auto number = [](const Directory& of) { return of.plain ? InodeOf(of.scratch->key()) : of.node; };
+  entries.push_back({".", number(directory), S_IFDIR});
+  entries.push_back({"..", number(directory.parent ? *directory.parent : directory), S_IFDIR});
   std::set<std::string_view> seen;
   for (const vcs::TreeEntry& one : tree.entries()) {
     seen.insert(one.name);
@@ -102,7 +103,8 @@ std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, 
     const auto child = i < 2 ? std::nullopt : Namespace::FindChild(directory, entries[i].name);
     if (!child) continue;
     if (const auto* file = std::get_if<std::shared_ptr<File>>(&*child)) entries[i].ino = (*file)->head_ino;
-    if (const auto* below = std::get_if<std::shared_ptr<Directory>>(&*child)) entries[i].ino = (*below)->node;
+    const auto* below = std::get_if<std::shared_ptr<Directory>>(&*child);
+    if (below != nullptr && !(*below)->plain) entries[i].ino = (*below)->node;
   }
   return entries;
 }

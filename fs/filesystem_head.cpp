@@ -83,6 +83,7 @@ void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::Maybe
                              std::optional<std::uint64_t> size, timespec time, const std::string& agent) {
   file->reserved = false;
   if (file->head == now) return;
+  file->aside = nullptr;
   file->head = now;
   file->head_size = size;
   file->head_time = time;
@@ -194,6 +195,7 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   const auto new_parent = AsDirectory(ChildAt(names_.root(), rename.to.Parent()));
   if (from) {
     const std::shared_ptr<Directory> old_parent = std::visit([](const auto& what) { return what->parent; }, *from);
+    if (const auto moved = AsFile(from)) moved->aside = nullptr;
     if (new_parent) {
       Namespace::MakeVersioned(*new_parent);
       Namespace::Move(*from, new_parent, rename.to.Name());

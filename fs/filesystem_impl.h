@@ -212,7 +212,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Error RefuseLocked(const std::string& agent, const std::string& what) REQUIRES(mutex_);
 
   // Working copies (filesystem_files.cpp, filesystem_publish.cpp).
-  std::shared_ptr<WorkingCopy> MakeCopy(const std::shared_ptr<File>& file, const Identity& who) REQUIRES(mutex_);
+  enum class CopyOf { kHead, kNothing };
+  std::shared_ptr<WorkingCopy> MakeCopy(const std::shared_ptr<File>& file, const Identity& who,
+                                        CopyOf of = CopyOf::kHead) REQUIRES(mutex_);
   Description DescribeLocked(const WorkingCopy& copy) REQUIRES(mutex_);
   HandleId AddHandle(const std::shared_ptr<Handle>& handle) REQUIRES(mutex_);
   std::shared_ptr<Handle> FindHandle(HandleId id) EXCLUDES(mutex_);
@@ -312,9 +314,10 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   };
   Result<Place> FindPlace(NodeId parent, std::string_view name) EXCLUDES(mutex_);
   // Is a name that isn't there yet to be made as scratch?
-  Result<bool> IsScratchName(NodeId parent, std::string_view name, bool is_directory) EXCLUDES(mutex_);
+  enum class NewName { kDirectory, kFile, kMkstempFile };
+  Result<bool> IsScratchName(NodeId parent, std::string_view name, NewName kind) EXCLUDES(mutex_);
   // Is this name scratch, or to be made as such?
-  Result<bool> BelongsToScratch(NodeId parent, std::string_view name, bool is_directory) EXCLUDES(mutex_);
+  Result<bool> BelongsToScratch(NodeId parent, std::string_view name, NewName kind) EXCLUDES(mutex_);
   Result<std::shared_ptr<Directory>> FindDirectory(NodeId id) EXCLUDES(mutex_);
   // The directory's folder in the scratch area; null if there is none, and kLeave.
   using FolderPtr = std::shared_ptr<const ScratchFolder>;
@@ -352,6 +355,10 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // The directory at a path, if it is known.
   std::shared_ptr<Directory> FindKnownDirectory(const vcs::RepoPath& path) REQUIRES(mutex_);
   Result<void> RemoveVersioned(const Identity& who, NodeId parent, std::string_view name);
+  // Editors' saves: the file was moved to a temporary's name, and is soon made again.
+  Result<bool> MoveAside(const Identity& who, NodeId parent, std::string_view name) EXCLUDES(mutex_);
+  void PublishAsides(std::chrono::seconds older_than) EXCLUDES(mutex_);
+  Created CreateAgain(const std::shared_ptr<File>& file, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
   void ReadExclude();
 
   // Housekeeping: forgets dead processes, abandoned copies; parks orphans (filesystem.cpp).
@@ -394,6 +401,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   std::unordered_map<HandleId, HandleLocks> handle_locks_ GUARDED_BY(mutex_);  // of those that locked
   std::unordered_map<NodeId, std::weak_ptr<LockTable>> plain_tables_ GUARDED_BY(mutex_);  // of what isn't versioned
   HandleId next_handle_ GUARDED_BY(mutex_) = 1;
+  std::vector<std::shared_ptr<File>> asides_ GUARDED_BY(mutex_);          // files that are, or were, moved aside
   std::vector<std::shared_ptr<WorkingCopy>> orphans_ GUARDED_BY(mutex_);  // closed, stale, and not parked yet
   std::map<std::string, std::uint64_t> refusals_ GUARDED_BY(mutex_);      // by agent
   std::uint64_t parked_ GUARDED_BY(mutex_) = 0;

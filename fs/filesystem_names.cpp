@@ -144,7 +144,8 @@ Entry FilesystemImpl::EntryOf(Node& node) {
   entry.attr = AttrOf(node);
   entry.attr_timeout_s = kLongTimeout_s;
   // While a working copy exists the answer depends on who asks, and while a name is reserved it soon is another.
-  entry.entry_timeout_s = node.file->copies.empty() && !node.file->reserved ? kLongTimeout_s : 0;
+  const bool same_for_all = node.file->copies.empty() && !node.file->reserved && !node.file->aside;
+  entry.entry_timeout_s = same_for_all ? kLongTimeout_s : 0;
   return entry;
 }
 
@@ -188,7 +189,8 @@ Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId paren
         return EntryOf(directory);
       }
       const std::shared_ptr<File> file = (*bound)->AsFile();
-      if (file->copies.empty() || who) {
+      if ((file->copies.empty() && !file->aside) || who) {
+        if (file->aside && file->aside->agent == who->agent) return Error{Code::kNotFound, "moved aside"};
         auto copy = redirects_.Target(caller.tid, file.get());
         if (!copy && who) copy = file->CopyOf(who->agent);
         Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
@@ -208,9 +210,10 @@ void FilesystemImpl::Forget(NodeId node, std::uint64_t lookups) {
 
 Result<Entry> FilesystemImpl::MakeDirectory(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  const auto scratch = BelongsToScratch(parent, name, true);
+  const auto scratch = BelongsToScratch(parent, name, NewName::kDirectory);
   if (!scratch) return scratch.error();
   if (*scratch) return MakeScratch(caller, parent, name, {S_IFDIR | mode, 0}, "");
+  PublishAsides(std::chrono::seconds(0));
   return WithName<Entry>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Entry>> {
     if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
     if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
@@ -260,7 +263,7 @@ Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId pa
 
 Result<Entry> FilesystemImpl::MakeFile(const Caller& caller, NodeId parent, std::string_view name,
                                        const MakeMode& mode) {
-  const auto scratch = BelongsToScratch(parent, name, false);
+  const auto scratch = BelongsToScratch(parent, name, NewName::kFile);
   if (!scratch) return scratch.error();
   if (*scratch) {
     if (auto writable = CheckWritable(); !writable) return writable.error();
@@ -273,7 +276,7 @@ Result<Entry> FilesystemImpl::MakeFile(const Caller& caller, NodeId parent, std:
 
 Result<Entry> FilesystemImpl::MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
                                           std::string_view target) {
-  const auto scratch = BelongsToScratch(parent, name, false);
+  const auto scratch = BelongsToScratch(parent, name, NewName::kFile);
   if (!scratch) return scratch.error();
   if (*scratch) {
     if (auto writable = CheckWritable(); !writable) return writable.error();
@@ -287,6 +290,7 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
                                               vcs::FileMode mode, std::string_view content) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
   const Identity who = agents_->Identify(caller);
+  PublishAsides(std::chrono::seconds(0));
   const auto blob = store_.AddBlob(content);
   if (!blob) return blob.error();
   auto context = std::make_shared<NameContext>();

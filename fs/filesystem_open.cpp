@@ -30,9 +30,10 @@ std::shared_ptr<Handle> FilesystemImpl::FindHandle(HandleId id) {
   return found == handles_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<WorkingCopy> FilesystemImpl::MakeCopy(const std::shared_ptr<File>& file, const Identity& who) {
-  const auto blob = file->head ? std::optional(file->head->blob) : std::nullopt;
-  auto content = std::make_unique<WorkingFile>(*area_, contents_, blob, file->head_size.value_or(0),
+std::shared_ptr<WorkingCopy> FilesystemImpl::MakeCopy(const std::shared_ptr<File>& file, const Identity& who,
+                                                      CopyOf of) {
+  const auto blob = file->head && of == CopyOf::kHead ? std::optional(file->head->blob) : std::nullopt;
+  auto content = std::make_unique<WorkingFile>(*area_, contents_, blob, blob ? file->head_size.value_or(0) : 0,
                                                options_.max_file_size);
   auto copy = std::make_shared<WorkingCopy>(who.agent, file, vcs::Base{file->head, head_.commit}, std::move(content));
   if (!file->head && (file->reserved_mode & 0100) != 0) copy->mode = copy->settled_mode = vcs::FileMode::kExecutable;
@@ -216,7 +217,8 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, p
 Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
                                        int flags) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  const auto scratch = BelongsToScratch(parent, name, false);
+  const bool private_and_new = (flags & O_EXCL) != 0 && (mode & 0777) == 0600;
+  const auto scratch = BelongsToScratch(parent, name, private_and_new ? NewName::kMkstempFile : NewName::kFile);
   if (!scratch) return scratch.error();
   if (*scratch) return CreateScratch(caller, parent, name, mode, flags);
   const Identity who = agents_->Identify(caller);
@@ -231,6 +233,9 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
     if (!bound) return bound.error();
     if (!*bound) continue;
     if (!(*bound)->child) return CreateNew(**bound, who, mode, flags);
+    if (const auto moved = (*bound)->AsFile(); moved && moved->aside && moved->aside->agent == who.agent) {
+      return CreateAgain(moved, who, mode, flags);
+    }
     if ((flags & O_EXCL) != 0) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
     const auto file = (*bound)->AsFile();
     if (!file) return Error{Code::kIsDirectory, vcs::Quoted((*bound)->path.text()) + ": is a directory"};

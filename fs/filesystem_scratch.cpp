@@ -66,11 +66,13 @@ Result<FilesystemImpl::Place> FilesystemImpl::FindPlace(NodeId parent, std::stri
   return Place{Where::kScratch, (*entry)->IsDirectory()};
 }
 
-Result<bool> FilesystemImpl::IsScratchName(NodeId parent, std::string_view name, bool is_directory) {
+Result<bool> FilesystemImpl::IsScratchName(NodeId parent, std::string_view name, NewName kind) {
   if (!scratch_root_) return false;
   const auto directory = FindDirectory(parent);
   if (!directory) return directory.error();
-  if (IsForbidden(name) || (!is_directory && temporaries_.Match(name))) return true;
+  const bool is_directory = kind == NewName::kDirectory;
+  const auto made_by = kind == NewName::kMkstempFile ? Temporaries::MadeBy::kMkstemp : Temporaries::MadeBy::kAnything;
+  if (IsForbidden(name) || (!is_directory && temporaries_.Match(name, made_by))) return true;
   vcs::RepoPath path;
   vcs::ObjectId root;
   {
@@ -86,7 +88,7 @@ Result<bool> FilesystemImpl::IsScratchName(NodeId parent, std::string_view name,
   return ignore_rules_.IsIgnored(root, path, is_directory);
 }
 
-Result<bool> FilesystemImpl::BelongsToScratch(NodeId parent, std::string_view name, bool is_directory) {
+Result<bool> FilesystemImpl::BelongsToScratch(NodeId parent, std::string_view name, NewName kind) {
   if (!scratch_root_) return false;
   const auto place = FindPlace(parent, name);
   if (!place) return place.error();
@@ -95,7 +97,7 @@ Result<bool> FilesystemImpl::BelongsToScratch(NodeId parent, std::string_view na
     case Where::kScratch: return true;
     case Where::kNowhere: break;
   }
-  return IsScratchName(parent, name, is_directory);
+  return IsScratchName(parent, name, kind);
 }
 
 Result<FilesystemImpl::FolderPtr> FilesystemImpl::FolderOf(const std::shared_ptr<Directory>& directory,
@@ -225,7 +227,7 @@ Result<Created> FilesystemImpl::CreateScratch(const Caller& caller, NodeId paren
 
 Result<Entry> FilesystemImpl::MakeLink(NodeId id, NodeId new_parent, std::string_view new_name) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  const auto scratch = BelongsToScratch(new_parent, new_name, false);
+  const auto scratch = BelongsToScratch(new_parent, new_name, NewName::kFile);
   if (!scratch) return scratch.error();
   if (!IsScratch(id) || !*scratch) return Error{Code::kPermission, "link: git holds no hard links"};
   const auto folder = FolderFor(new_parent);

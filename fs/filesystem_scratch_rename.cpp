@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -77,7 +78,7 @@ Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::st
   // A version stays one; a scratch file is replaced where it is by its like; a new name is what the rules say.
   bool to_scratch = to->where == Where::kScratch;
   if (!exchange && (to->where == Where::kNowhere || (to_scratch && !from_scratch))) {
-    const auto by_rules = IsScratchName(new_parent, new_name, from->is_directory);
+    const auto by_rules = IsScratchName(new_parent, new_name, from->is_directory ? NewName::kDirectory : NewName::kFile);
     if (!by_rules) return by_rules.error();
     to_scratch = *by_rules;
   }
@@ -298,6 +299,60 @@ Result<void> FilesystemImpl::CopyOut(const std::shared_ptr<File>& file, const Id
   return copied;
 }
 
+// vim and emacs save by moving the file to a backup's name and making it again. So the deletion is published only if that
+// doesn't follow: otherwise each save would be two commits, the file would be missing to others in between, and `git blame`
+// would end there. Until then its agent doesn't see the file; the others see the version that they would overwrite.
+Result<bool> FilesystemImpl::MoveAside(const Identity& who, NodeId parent, std::string_view name) {
+  return WithName<bool>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<bool>> {
+    const auto file = bound.AsFile();
+    if (!file || !file->head || file->reserved || file->publishing > 0 || file->aside || file->CopyOf(who.agent)) return false;
+    if (BaseFor(who, bound.path, file->head).version != file->head) return RefuseLocked(who.agent, "rename " + vcs::Quoted(bound.path.text()));
+    file->aside = std::make_shared<const MovedAside>(MovedAside{who.agent, who, std::chrono::steady_clock::now()});
+    if (std::find(asides_.begin(), asides_.end(), file) == asides_.end()) asides_.push_back(file);
+    Expire(*file->parent, file->name);
+    return true;
+  });
+}
+
+void FilesystemImpl::PublishAsides(std::chrono::seconds older_than) {
+  std::vector<std::future<vcs::Outcome>> decided;
+  {
+    const MutexLock lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(asides_, [](const auto& file) { return !file->aside || !file->linked; });
+    for (const auto& file : asides_) {
+      if (now - file->aside->since < older_than || file->publishing > 0) continue;
+      auto context = std::make_shared<NameContext>();
+      context->who = file->aside->who;
+      context->file = file;
+      const Identity& who = context->who;
+      const vcs::PublishChange change{Namespace::LastPathOf(*file), vcs::Base{file->head, head_.commit}, {}, true};
+      file->aside = nullptr;
+      decided.push_back(committer_.Submit({change, who.agent, who.description, who.message, context}));
+    }
+  }
+  for (auto& one : decided) {
+    const vcs::Outcome outcome = one.get();
+    if (outcome.kind == Kind::kFailed) spdlog::error("delete {}: {}", vcs::Quoted(outcome.path.text()), outcome.error.message);
+  }
+}
+
+Created FilesystemImpl::CreateAgain(const std::shared_ptr<File>& file, const Identity& who, mode_t mode, int flags) {
+  file->aside = nullptr;
+  const auto copy = MakeCopy(file, who, CopyOf::kNothing);
+  copy->mode = (mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
+  copy->mtime = Now();
+  copy->created = true;
+  copy->written_whole = true;
+  const auto handle = HandleOn(copy, copy->node, who, flags);
+  handle->read = true;  // it stands on the version that its agent moved away
+  Created created;
+  created.entry = EntryOf(*names_.Find(copy->node));
+  created.opened.handle = AddHandle(handle);
+  created.opened.no_flush = !handle->writable;
+  return created;
+}
+
 Result<void> FilesystemImpl::MoveToScratch(const ScratchRename& rename) {
   const auto directory = FindDirectory(rename.parent);
   if (!directory) return directory.error();
@@ -313,7 +368,13 @@ Result<void> FilesystemImpl::MoveToScratch(const ScratchRename& rename) {
   if (!file) return file.error();
   const std::string temporary = area_->NewPath();
   auto moved = CopyOut(*file, who, temporary);
-  if (moved) moved = RemoveVersioned(who, rename.parent, rename.name);  // the content is in history, or in the copy
+  if (moved) {
+    const bool temporary_name = temporaries_.Match(rename.new_name, Temporaries::MadeBy::kAnything);
+    const auto aside = temporary_name ? MoveAside(who, rename.parent, rename.name) : Result<bool>(false);
+    // The content is in history, or in the copy.
+    if (!aside) moved = aside.error();
+    else if (!*aside) moved = RemoveVersioned(who, rename.parent, rename.name);
+  }
   if (moved && renameat(AT_FDCWD, temporary.c_str(), (*folder)->fd(), std::string(rename.new_name).c_str()) != 0) {
     moved = At(rename.new_name, errno);
     spdlog::error("{}; its content is {}", moved.error().message, temporary);

@@ -190,7 +190,7 @@ void Namespace::Prune(NodeId id) {
 }
 
 void Namespace::Prune(const std::shared_ptr<File>& file) {
-  if (file->nodes == 0 && file->copies.empty() && !file->reserved && file->publishing == 0) Unlink(file);
+  if (file->nodes == 0 && file->copies.empty() && !file->reserved && !file->aside && file->publishing == 0) Unlink(file);
 }
 
 void Namespace::Prune(const std::shared_ptr<Directory>& directory) {

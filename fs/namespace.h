@@ -3,6 +3,7 @@
 // Plain data structures without a lock of their own: the file system's mutex guards them, and nothing here blocks.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,6 +72,13 @@ struct WorkingCopy {
   }
 };
 
+// Its agent has moved the file's content to a temporary's name, and is expected to make the file again.
+struct MovedAside {
+  std::string agent;
+  Identity who;
+  std::chrono::steady_clock::time_point since;
+};
+
 // A name that holds a file or symlink, or held one as long as the kernel remembers.
 struct File {
   std::shared_ptr<Directory> parent;  // also once unlinked: for the path that it had
@@ -85,6 +93,7 @@ struct File {
   NodeId head_ino = 0;              // st_ino of the newest version, once it has one
   int nodes = 0;                    // how many nodes, old versions included, belong to it
   int publishing = 0;               // publishes under way: name operations wait
+  std::shared_ptr<const MovedAside> aside;  // not there for that agent, and soon for nobody
   std::map<std::string, std::shared_ptr<WorkingCopy>> copies;  // by agent; none is stale or discarded
   std::shared_ptr<LockTable> locks;  // once somebody locked; shared with the files whose place it took by a rename
 

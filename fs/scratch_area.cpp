@@ -74,6 +74,8 @@ PlainFileKey KeyOf(const struct statx& status) {
   return PlainFileKey{status.stx_dev_major, status.stx_dev_minor, status.stx_ino};
 }
 
+NodeId InodeOf(const PlainFileKey& key) { return kInodeOffset + key.ino; }
+
 Result<struct statx> StatusOf(int fd) {
   struct statx status {};
   if (statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &status) != 0) {
@@ -85,7 +87,7 @@ Result<struct statx> StatusOf(int fd) {
 Attr AttrOf(const struct statx& status, NodeId node) {
   Attr attr;
   attr.node = node;
-  attr.ino = kInodeOffset + status.stx_ino;
+  attr.ino = InodeOf(KeyOf(status));
   attr.mode = status.stx_mode;
   attr.links = status.stx_nlink;
   attr.uid = status.stx_uid;

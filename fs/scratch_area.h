@@ -43,10 +43,13 @@ struct PlainFileKey {
 };
 PlainFileKey KeyOf(const struct statx& status);
 
+// st_ino that such a file or folder has in the mount: the disk's, moved out of the way of our own numbers and small enough
+// for programs that keep it as a double.
+NodeId InodeOf(const PlainFileKey& key);
+
 // What a descriptor names, as it is now. Errors: kIo.
 Result<struct statx> StatusOf(int fd);
-// The attributes that a plain file or folder shows. st_ino is the disk's, moved out of the way of our own numbers and
-// small enough for programs that keep it as a double.
+// The attributes that a plain file or folder shows.
 Attr AttrOf(const struct statx& status, NodeId node);
 // A path to open or change what the descriptor names.
 std::string PathOf(int fd);

@@ -28,12 +28,15 @@ bool LooksDrawn(std::string_view name) {
 std::vector<std::string> DefaultTemporaries() {
   return {
       "*~",                    // backups of vim, emacs, nano and many others
-      ".*.sw?", "4913",        // vim: swap files, and the file that it tries whether it can create one
+      ".*.sw?", ".*.sw?x", "4913",  // vim: swap files, and what it makes to try the file system
       ".#*", "#*#",            // emacs: locks, and what it saves by itself
       "+sed??????",            // sed -i
       "*.tmp.*",               // programs that append their pid: f.tmp.1234
       "+.*.??????",            // rsync, and others that write .f.X4bQ2z
-      "+Cu??????",              // ln -sf
+      "+Cu??????",             // ln -sf
+      "+XX??????",             // perl -i
+      "+*.o??????",            // patch
+      "+tmp????????",          // Python's tempfile
       ".goutputstream-??????",  // GLib's editors
       ".~lock.*#",             // LibreOffice
       ".*.kate-swp",
@@ -42,11 +45,12 @@ std::vector<std::string> DefaultTemporaries() {
   };
 }
 
-bool Temporaries::Match(std::string_view name) const {
+bool Temporaries::Match(std::string_view name, MadeBy made_by) const {
   const std::string text(name);
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
     const bool drawn = pattern.starts_with('+');
-    return fnmatch(pattern.c_str() + (drawn ? 1 : 0), text.c_str(), 0) == 0 && (!drawn || LooksDrawn(name));
+    if (fnmatch(pattern.c_str() + (drawn ? 1 : 0), text.c_str(), 0) != 0) return false;
+    return !drawn || made_by == MadeBy::kMkstemp || LooksDrawn(name);
   });
 }
 

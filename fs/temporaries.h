@@ -11,13 +11,15 @@ namespace concordfs::fs {
 std::vector<std::string> DefaultTemporaries();
 
 // Is this the name of a temporary? For names of files, symlinks and the like, never for directories. Patterns are those of
-// fnmatch(3): `*`, `?`, `[...]`, with a name's first dot like any other character. A pattern that starts with '+' matches
-// only if the six last characters look drawn by mkstemp(3): not a word and not a number.
+// fnmatch(3): `*`, `?`, `[...]`, with a name's first dot like any other character. A pattern that starts with '+' is for
+// names that mkstemp(3) and its like draw: it matches only a file that is made as they do it (O_EXCL, for its owner alone),
+// or a name whose six last characters look drawn: not a word and not a number.
 class Temporaries {
  public:
   explicit Temporaries(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {}
+  enum class MadeBy { kAnything, kMkstemp };
   // Threads: any.
-  bool Match(std::string_view name) const;
+  bool Match(std::string_view name, MadeBy made_by) const;
 
  private:
   const std::vector<std::string> patterns_;

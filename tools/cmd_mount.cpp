@@ -23,6 +23,9 @@ struct MountArguments {
   bool allow_other = false;
   bool foreground = false;
   bool fake = false;
+  bool no_default_temporaries = false;
+  std::vector<std::string> scratch;
+  std::vector<std::string> temporaries;
   std::vector<std::string> option_lists;
 };
 
@@ -44,6 +47,9 @@ Result<MountRequest> MakeRequest(const MountArguments& arguments) {
     if (!size) return size.error();
     request.max_file_size = *size;
   }
+  request.scratch.insert(request.scratch.end(), arguments.scratch.begin(), arguments.scratch.end());
+  request.temporaries.insert(request.temporaries.end(), arguments.temporaries.begin(), arguments.temporaries.end());
+  if (arguments.no_default_temporaries) request.default_temporaries = false;
   request.read_only |= arguments.read_only;
   request.allow_other |= arguments.allow_other;
   return request;
@@ -96,11 +102,30 @@ void AddMountCommand(CLI::App& app, int& exit_status) {
       ->type_name("process|power");
   command->add_option("--max-file-size", arguments->max_file_size, "In bytes, or with K, M, G, T; 0: any (default: 4G)")
       ->type_name("N");
+  const auto check_pattern = [](const std::string& pattern) {
+    const auto checked = CheckPattern(pattern);
+    return checked ? std::string() : checked.error().message;
+  };
+  command
+      ->add_option("--scratch", arguments->scratch,
+                   "What is scratch, not versioned, besides what .gitignore files and info/exclude ignore; as in a "
+                   ".gitignore; may be given again")
+      ->type_name("PATTERN")
+      ->check(check_pattern)
+      ->allow_extra_args(false);
+  command
+      ->add_option("--temporary", arguments->temporaries,
+                   "Names of editors' temporary files, which are scratch, too, besides the usual ones; may be given again")
+      ->type_name("PATTERN")
+      ->check(check_pattern)
+      ->allow_extra_args(false);
+  command->add_flag("--no-default-temporaries", arguments->no_default_temporaries,
+                    "No names are editors' temporaries but those given with --temporary");
   command->add_flag("--foreground", arguments->foreground, "Stay here, and log to stderr as well");
   command
       ->add_option("-o", arguments->option_lists,
-                   "Options as in fstab: branch=, agent=, durability=, max_file_size=, uid=, gid=, ro, allow_other, "
-                   "and libfuse's own")
+                   "Options as in fstab: branch=, agent=, durability=, max_file_size=, uid=, gid=, "
+                   "scratch=, temporary=, no_default_temporaries, ro, allow_other, and libfuse's own")
       ->type_name("OPTIONS")
       ->allow_extra_args(false);
   AddHelperOptions(*command, *arguments);

@@ -1,9 +1,11 @@
 #include "tools/daemon.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -84,7 +86,23 @@ fs::FilesystemOptions OptionsOf(const MountRequest& request, const vcs::git::Rep
   options.max_file_size = request.max_file_size;
   options.uid = request.uid;
   options.gid = request.gid;
+  options.scratch_patterns = request.scratch;
+  if (!request.default_temporaries) options.temporaries.clear();
+  options.temporaries.insert(options.temporaries.end(), request.temporaries.begin(), request.temporaries.end());
   return options;
+}
+
+// Each scratch file that the kernel knows takes a descriptor.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  rlim_t most = 0;
+  if (std::ifstream("/proc/sys/fs/nr_open") >> most && most > limit.rlim_max) {
+    const rlimit raised{most, most};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return;
+  }
+  limit.rlim_cur = limit.rlim_max;  // more isn't ours to take
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void DrainAndLog(fs::Filesystem& filesystem) {
@@ -98,6 +116,7 @@ void DrainAndLog(fs::Filesystem& filesystem) {
 Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::function<bool()>& on_mounted) {
   SignalThread::BlockSignals();
   std::signal(SIGPIPE, SIG_IGN);
+  RaiseFileLimit();
 
   auto repository = vcs::git::OpenRepository(request.repository, request.durability);
   if (!repository) return repository.error();

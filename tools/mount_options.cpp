@@ -67,6 +67,11 @@ Result<void> ReadOption(const std::string& option, MountRequest& request) {
     request.read_only = true;
   } else if (option == "allow_other") {
     request.allow_other = true;
+  } else if (option == "no_default_temporaries") {
+    request.default_temporaries = false;
+  } else if (name == "scratch" || name == "temporary") {
+    if (const auto checked = CheckPattern(value); !checked) return checked.error();
+    (name == "scratch" ? request.scratch : request.temporaries).emplace_back(value);
   } else if (name == "branch") {
     if (value.empty()) return BadValue(option, "a branch is expected");
     request.branch = value;
@@ -130,6 +135,12 @@ Result<std::uint64_t> ParseByteCount(std::string_view text) {
 Result<void> CheckAgentName(std::string_view name) {
   if (name.empty()) return MakeError(Code::kInvalidArgument, "agent", "the name is empty");
   return {};
+}
+
+Result<void> CheckPattern(std::string_view pattern) {
+  if (pattern.empty()) return MakeError(Code::kInvalidArgument, "pattern", "it is empty");
+  if (pattern.find('\n') == std::string_view::npos) return {};
+  return MakeError(Code::kInvalidArgument, "pattern " + vcs::Quoted(pattern), "a line break can't be in it");
 }
 
 std::vector<std::string> WithMountCommand(std::string_view program, std::vector<std::string> args) {

@@ -29,11 +29,14 @@ struct MountRequest {
   std::uint64_t max_file_size = kDefaultMaxFileSize;  // bytes; 0: no limit
   uid_t uid = geteuid();                              // owner of everything in the mount
   gid_t gid = getegid();
+  std::vector<std::string> scratch;      // patterns as in a .gitignore: scratch (R12), too
+  std::vector<std::string> temporaries;  // names of editors' temporaries, besides the usual ones (fs/temporaries.h)
+  bool default_temporaries = true;       // the usual ones are such
   std::vector<std::string> fuse_options;  // for libfuse, each as after -o
 };
 
 // Reads one comma-separated list as after -o into the request; `\,` is a comma within a value. Ours: branch=, agent=,
-// durability=, max_file_size=, uid=, gid=, ro, allow_other. What mount(8), fstab and systemd say among themselves (rw,
+// durability=, max_file_size=, uid=, gid=, scratch=, temporary=, no_default_temporaries, ro, allow_other. What mount(8), fstab and systemd say among themselves (rw,
 // noauto, user, nofail, _netdev, x-systemd..., ...) is ignored, and so are the words that would lift libfuse's nosuid
 // and nodev; the rest is libfuse's. Errors: kInvalidArgument (a value that the option doesn't have).
 Result<void> ReadOptionList(std::string_view list, MountRequest& request);
@@ -48,6 +51,9 @@ Result<std::uint64_t> ParseByteCount(std::string_view text);
 // An agent can't be called nothing; any other text becomes a name (the contract, "Who is calling").
 // Errors: kInvalidArgument.
 Result<void> CheckAgentName(std::string_view name);
+
+// A pattern of names is one line that isn't empty. Errors: kInvalidArgument.
+Result<void> CheckPattern(std::string_view pattern);
 
 // The arguments as if `mount` had been said, where a mount helper's convention leaves it out: the program is called
 // mount.something, or gets SOURCE MOUNTPOINT -o OPTIONS as mount.fuse3 calls it. `args` is without the program's name.

@@ -26,13 +26,16 @@ Error ReadFailing(std::string_view list) {
 
 TEST(ReadOptionList, TakesOurOwnOptions) {
   const MountRequest request =
-      Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,uid=7,gid=8");
+      Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,uid=7,gid=8,scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries");
   EXPECT_EQ(request.branch, "dev");
   EXPECT_EQ(request.agent, "bot");
   EXPECT_EQ(request.durability, vcs::git::Durability::kPower);
   EXPECT_TRUE(request.read_only);
   EXPECT_TRUE(request.allow_other);
   EXPECT_EQ(request.max_file_size, 2U << 20);
+  EXPECT_EQ(request.scratch, (std::vector<std::string>{"/build/", "*.o"}));
+  EXPECT_EQ(request.temporaries, (std::vector<std::string>{"*.bak"}));
+  EXPECT_FALSE(request.default_temporaries);
   EXPECT_EQ(request.uid, 7U);
   EXPECT_EQ(request.gid, 8U);
   EXPECT_THAT(request.fuse_options, IsEmpty());
@@ -62,7 +65,7 @@ TEST(ReadOptionList, LetsTheLastOfTwoCount) {
 
 TEST(ReadOptionList, RefusesValuesThatAnOptionDoesNotHave) {
   for (const char* list :
-       {"branch=", "branch", "agent=", "durability=disk", "max_file_size=x", "uid=joe", "gid=1x", "uid=-1"}) {
+       {"branch=", "branch", "agent=", "scratch=", "temporary=", "durability=disk", "max_file_size=x", "uid=joe", "gid=1x", "uid=-1"}) {
     EXPECT_EQ(ReadFailing(list).code, Code::kInvalidArgument) << list;
   }
   EXPECT_THAT(ReadFailing("ro,uid=joe").message, HasSubstr("uid=joe"));

@@ -46,13 +46,13 @@ _concordfs() {
       compopt -o filenames 2>/dev/null
       return
       ;;
-    --agent | --branch | --retry | --max-file-size | -o) return ;;
+    --agent | --branch | --retry | --max-file-size | --scratch | --temporary | -o) return ;;
   esac
 
   case $command in
     init) options='--branch --help' ;;
     mount)
-      options='--branch --agent --read-only --allow-other --durability --max-file-size --foreground -o --help'
+      options='--branch --agent --read-only --allow-other --durability --max-file-size --scratch --temporary --no-default-temporaries --foreground -o --help'
       ;;
     run) options='--agent --retry --mount --help --' ;;
     status) options='--json --help' ;;
