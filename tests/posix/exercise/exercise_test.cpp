@@ -3,7 +3,8 @@
 // Left out, because nobody says what comes of it: what is read through a working copy after a refusal; changes through
 // a mapping where another descriptor of the agent could carry them, or that would be refused; truncate(2) and renames
 // of a file that the agent has open for writing and not published (it depends on what else its close publishes); copies
-// between overlapping ranges. Renames between scratch and versioned paths have tests of their own.
+// between overlapping ranges; reading back what a handle's agent wrote before the handle read anything. Renames between
+// scratch and versioned paths have tests of their own.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -207,7 +208,8 @@ class Exercise {
   void ReadOne(const Open& file) { ReadBy(Call::kRead, file, " read "); }
   void ReadBy(Call call, const Open& file, const std::string& name) {
     const std::string* const seen = model_.Seen(file.number);
-    if (!file.Reads() || seen == nullptr || seen->empty()) return;  // nothing is asked of the daemon for an empty file
+    if (!file.Reads() || seen == nullptr || !model_.ReadsForCertain(file.number)) return;
+    if (seen->empty()) return;  // nothing is asked of the daemon for an empty file
     const std::size_t offset = Pick(seen->size());
     const std::size_t room = seen->size() - offset;
     const std::size_t length = call == Call::kMapRead ? 1 + Pick(room) : PickSize();
@@ -275,6 +277,7 @@ class Exercise {
     const std::string* const seen = model_.Seen(file.number);
     if ((file.flags & O_ACCMODE) != O_RDWR || seen == nullptr || seen->empty()) return;
     if (!model_.WouldAccept(file.number) || model_.OpenWriters(file.number) > 1) return;
+    if (!model_.ReadsForCertain(file.number)) return;
     const std::size_t offset = Pick(seen->size());
     std::string data = PickData();
     data.resize(std::min(data.size(), seen->size() - offset));
@@ -297,7 +300,8 @@ class Exercise {
     const std::string* const seen = model_.Seen(from.number);
     const std::string* const target = model_.Seen(to.number);
     if (to.agent != from.agent || to.path == from.path || !from.Reads() || !to.Writes() || (to.flags & O_APPEND) != 0 ||
-        seen == nullptr || seen->empty() || target == nullptr || target == seen || !model_.WouldAccept(to.number)) {
+        seen == nullptr || seen->empty() || target == nullptr || target == seen ||
+        !model_.ReadsForCertain(from.number) || !model_.WouldAccept(to.number)) {
       return;
     }
     const std::size_t offset = Pick(seen->size());
@@ -374,7 +378,7 @@ class Exercise {
     const bool same_kind = from.substr(root_.string().size() + 1, 1) == to.substr(root_.string().size() + 1, 1);
     if (from == to || !same_kind || !model_.IsPublished(from)) return;
     const Answer answer = agents_.Do(agent, {.call = Call::kRename}, from, to);
-    Check(to, Who(agent, from) + " rename to " + to, answer.error, model_.Rename(agent, from, to));
+    Check(to, Who(agent, from) + " rename " + from + " to " + to, answer.error, model_.Rename(agent, from, to));
     for (Open& file : open_) {
       if (file.path == from && answer.error == 0) file.path = to;
     }

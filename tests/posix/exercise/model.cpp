@@ -122,6 +122,11 @@ Model::Content Model::SeenAt(int agent, const std::string& path) const {
   return copy ? copy->content : file->head.value_or("");  // R10
 }
 
+bool Model::ReadsForCertain(int number) const {
+  const Handle& handle = handles_.at(number);
+  return !handle.copy || !handle.writes || handle.read || handle.copy->stale || !handle.copy->touched;
+}
+
 void Model::WasRead(int number) {
   Handle& handle = handles_.at(number);
   if (!handle.copy || handle.read || handle.copy->stale) return;
@@ -149,7 +154,7 @@ int Model::Write(int number, const Change& change) {
   Copy& copy = *handle.copy;
   if (!Refuses(handle)) {
     change(copy.content);
-    copy.dirty = handle.wrote = true;
+    copy.dirty = copy.touched = handle.wrote = true;
     return 0;
   }
   handle.wrote = true;

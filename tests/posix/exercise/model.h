@@ -28,6 +28,9 @@ class Model {
   int Unlink(int agent, const std::string& path);
   int Rename(int agent, const std::string& from, const std::string& to);
 
+  // Whether it is certain that a read through the handle is one of the path (R2): who reads back pages that its agent
+  // filled reads them from the kernel's cache, and learns nothing of what others wrote.
+  bool ReadsForCertain(int handle) const;
   // Something was read through the handle.
   void WasRead(int handle);
   // What the handle sees; nothing where a refusal has left that open.
@@ -68,7 +71,8 @@ class Model {
     int handles = 0;
     int writers = 0;
     bool dirty = false;
-    bool whole = false;  // written from nothing
+    bool whole = false;    // written from nothing
+    bool touched = false;  // written to, if only once
     bool stale = false;
     bool refused = false;
     bool discarded = false;
