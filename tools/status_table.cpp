@@ -47,6 +47,14 @@ std::string Counters(const json& status) {
   return line;
 }
 
+std::string Scratch(const json& status) {
+  const auto found = status.find("scratch");
+  if (found == status.end() || !found->is_object()) return "-";
+  return std::string(found->value("passthrough", false) ? "read and written by the kernel" : "read and written by the daemon") +
+         ", " + Shown(*found, "open_files") + " open, read requests " + Shown(*found, "read_requests") +
+         ", write requests " + Shown(*found, "write_requests");
+}
+
 std::string WorkingCopies(const json& agent) {
   const json& copies = List(agent, "working_copies");
   if (copies.empty()) return "";
@@ -67,6 +75,7 @@ std::string StatusTable(const json& status) {
   text += "mounted on  " + Shown(status, "mountpoint") + ", pid " + Shown(status, "pid") + ", durability " +
           Shown(status, "durability") + (status.value("read_only", false) ? ", read-only" : "") + '\n';
   text += "counters    " + Counters(status) + '\n';
+  text += "scratch     " + Scratch(status) + '\n';
   const json& agents = List(status, "agents");
   text += agents.empty() ? "agents      none yet\n" : "agents\n";
   for (const json& agent : agents) {

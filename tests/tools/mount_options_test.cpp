@@ -26,7 +26,8 @@ Error ReadFailing(std::string_view list) {
 
 TEST(ReadOptionList, TakesOurOwnOptions) {
   const MountRequest request =
-      Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,uid=7,gid=8,scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries");
+      Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,uid=7,gid=8,"
+           "scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries");
   EXPECT_EQ(request.branch, "dev");
   EXPECT_EQ(request.agent, "bot");
   EXPECT_EQ(request.durability, vcs::git::Durability::kPower);

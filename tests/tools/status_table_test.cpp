@@ -18,6 +18,7 @@ json Status() {
     "head": "0123456789abcdef0123456789abcdef01234567", "read_only": false, "durability": "process",
     "counters": {"commits": 7, "unchanged": 1, "refusals": 2, "parked": 2, "lost_swaps": 3, "batches": 5,
                  "outside_moves": 4, "queue_depth": 0, "failures": 6},
+    "scratch": {"passthrough": true, "nodes": 9, "open_files": 2, "read_requests": 0, "write_requests": 1},
     "agents": [
       {"name": "andrew", "known_paths": 3, "working_copies": [
         {"path": "a\nb", "base": "100644 abcdefabcdefabcdefabcdefabcdefabcdefabcd",
@@ -38,6 +39,14 @@ TEST(StatusTable, SaysWhatIsMountedWhere) {
 TEST(StatusTable, ShowsEveryCounter) {
   EXPECT_THAT(StatusTable(Status()), HasSubstr("commits 7, unchanged 1, refusals 2, parked 2, lost swaps 3, batches 5, "
                                                "outside moves 4, queue depth 0, failures 6"));
+}
+
+TEST(StatusTable, SaysWhoReadsAndWritesScratchFiles) {
+  json status = Status();
+  EXPECT_THAT(StatusTable(status),
+              HasSubstr("scratch     read and written by the kernel, 2 open, read requests 0, write requests 1\n"));
+  status["scratch"]["passthrough"] = false;
+  EXPECT_THAT(StatusTable(status), HasSubstr("scratch     read and written by the daemon, 2 open"));
 }
 
 TEST(StatusTable, ShowsEachWorkingCopyBelowItsAgent) {
