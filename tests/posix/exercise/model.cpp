@@ -135,8 +135,10 @@ void Model::WasRead(int number) {
 }
 
 bool Model::Refuses(const Handle& handle) const {
-  if (!handle.copy || handle.copy->discarded) return false;
-  if (handle.refused || handle.copy->stale) return true;
+  if (!handle.copy) return false;
+  if (handle.refused) return true;
+  if (handle.copy->discarded) return false;
+  if (handle.copy->stale) return true;
   return !handle.wrote && !handle.read &&
          BaseOf(handle.agent, handle.file->path, handle.copy->origin) != handle.copy->origin;
 }
@@ -169,10 +171,12 @@ int Model::Write(int number, const Change& change) {
 int Model::Sync(int number) {
   const Handle& handle = handles_.at(number);
   if (!handle.copy || !handle.writes) return 0;
-  return handle.refused ||
-                 (handle.copy->stale && !handle.copy->discarded && (handle.copy->refused || handle.copy->dirty))
-             ? ESTALE
-             : 0;
+  if (handle.refused) return ESTALE;
+  Copy& copy = *handle.copy;
+  if (!copy.stale || copy.discarded || (!copy.refused && !copy.dirty)) return 0;
+  copy.refused = true;  // and parked
+  copy.dirty = false;
+  return ESTALE;
 }
 
 // R4.
