@@ -8,7 +8,7 @@
 
 namespace concordfs::fs {
 
-// Threads: any; never blocks and calls nothing back before returning, so it may be called under a lock.
+// Threads: any; never blocks. What expires may be said under a lock.
 class KernelCache {
  public:
   virtual ~KernelCache() = default;
@@ -17,7 +17,8 @@ class KernelCache {
   virtual void ExpireEntry(NodeId parent, const std::string& name) = 0;
   // Makes the kernel ask again for this node's attributes.
   virtual void ExpireAttributes(NodeId node) = 0;
-  // Runs `then` after everything that was asked for before: a reply after which nobody may see the old version (R1).
+  // Runs `then` after everything that was asked for before: a reply after which nobody may see the old version (R1). At
+  // once, if nothing is on its way to the kernel: not to be called under a lock.
   virtual void AfterExpiries(std::function<void()> then) = 0;
 };
 

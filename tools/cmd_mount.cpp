@@ -24,6 +24,7 @@ struct MountArguments {
   bool foreground = false;
   bool fake = false;
   bool no_default_temporaries = false;
+  bool no_passthrough = false;
   std::vector<std::string> scratch;
   std::vector<std::string> temporaries;
   std::vector<std::string> option_lists;
@@ -49,6 +50,7 @@ Result<MountRequest> MakeRequest(const MountArguments& arguments) {
   }
   request.scratch.insert(request.scratch.end(), arguments.scratch.begin(), arguments.scratch.end());
   request.temporaries.insert(request.temporaries.end(), arguments.temporaries.begin(), arguments.temporaries.end());
+  if (arguments.no_passthrough) request.passthrough = false;
   if (arguments.no_default_temporaries) request.default_temporaries = false;
   request.read_only |= arguments.read_only;
   request.allow_other |= arguments.allow_other;
@@ -121,11 +123,13 @@ void AddMountCommand(CLI::App& app, int& exit_status) {
       ->allow_extra_args(false);
   command->add_flag("--no-default-temporaries", arguments->no_default_temporaries,
                     "No names are editors' temporaries but those given with --temporary");
+  command->add_flag("--no-passthrough", arguments->no_passthrough,
+                    "Let the daemon read and write scratch files, also where the kernel could by itself");
   command->add_flag("--foreground", arguments->foreground, "Stay here, and log to stderr as well");
   command
       ->add_option("-o", arguments->option_lists,
                    "Options as in fstab: branch=, agent=, durability=, max_file_size=, uid=, gid=, "
-                   "scratch=, temporary=, no_default_temporaries, ro, allow_other, and libfuse's own")
+                   "scratch=, temporary=, no_default_temporaries, no_passthrough, ro, allow_other, and libfuse's own")
       ->type_name("OPTIONS")
       ->allow_extra_args(false);
   AddHelperOptions(*command, *arguments);

@@ -134,6 +134,7 @@ Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::fu
   options.source = repository->git_dir.native();
   options.allow_other = request.allow_other;
   options.read_only = request.read_only;
+  options.passthrough = request.passthrough;
   options.fuse_options = request.fuse_options;
   auto session = fs::Session::Mount(**filesystem, options);
   if (!session) return session.error();

@@ -69,6 +69,8 @@ Result<void> ReadOption(const std::string& option, MountRequest& request) {
     request.allow_other = true;
   } else if (option == "no_default_temporaries") {
     request.default_temporaries = false;
+  } else if (option == "no_passthrough") {
+    request.passthrough = false;
   } else if (name == "scratch" || name == "temporary") {
     if (const auto checked = CheckPattern(value); !checked) return checked.error();
     (name == "scratch" ? request.scratch : request.temporaries).emplace_back(value);

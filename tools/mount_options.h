@@ -32,11 +32,13 @@ struct MountRequest {
   std::vector<std::string> scratch;      // patterns as in a .gitignore: scratch (R12), too
   std::vector<std::string> temporaries;  // names of editors' temporaries, besides the usual ones (fs/temporaries.h)
   bool default_temporaries = true;       // the usual ones are such
+  bool passthrough = true;               // the kernel may read and write scratch files by itself
   std::vector<std::string> fuse_options;  // for libfuse, each as after -o
 };
 
 // Reads one comma-separated list as after -o into the request; `\,` is a comma within a value. Ours: branch=, agent=,
-// durability=, max_file_size=, uid=, gid=, scratch=, temporary=, no_default_temporaries, ro, allow_other. What mount(8), fstab and systemd say among themselves (rw,
+// durability=, max_file_size=, uid=, gid=, scratch=, temporary=, no_default_temporaries,
+// no_passthrough, ro, allow_other. What mount(8), fstab and systemd say among themselves (rw,
 // noauto, user, nofail, _netdev, x-systemd..., ...) is ignored, and so are the words that would lift libfuse's nosuid
 // and nodev; the rest is libfuse's. Errors: kInvalidArgument (a value that the option doesn't have).
 Result<void> ReadOptionList(std::string_view list, MountRequest& request);

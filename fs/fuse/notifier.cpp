@@ -29,7 +29,17 @@ void Notifier::ExpireEntry(NodeId parent, const std::string& name) { Push(Entry{
 
 void Notifier::ExpireAttributes(NodeId node) { Push(Attributes{node}); }
 
-void Notifier::AfterExpiries(std::function<void()> then) { Push(std::move(then)); }
+void Notifier::AfterExpiries(std::function<void()> then) {
+  {
+    const MutexLock lock(mutex_);
+    if (busy_ || !queue_.empty()) {
+      queue_.push_back(std::move(then));
+      wake_.NotifyOne();
+      return;
+    }
+  }
+  then();
+}
 
 void Notifier::Push(Task task) {
   const MutexLock lock(mutex_);
@@ -45,10 +55,13 @@ void Notifier::Run() {
       const MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) wake_.Wait(mutex_);
       tasks.swap(queue_);
+      busy_ = !tasks.empty();
       stopping = stopping_;
     }
     for (const Task& task : tasks) Do(task, !stopping);
     if (tasks.empty() && stopping) return;
+    const MutexLock lock(mutex_);
+    busy_ = false;
   }
 }
 

@@ -53,6 +53,7 @@ class Notifier : public KernelCache {
   Mutex mutex_;
   CondVar wake_;
   std::deque<Task> queue_ GUARDED_BY(mutex_);
+  bool busy_ GUARDED_BY(mutex_) = false;  // the thread has taken tasks, and isn't through with them
   bool stopping_ GUARDED_BY(mutex_) = false;
 };
 

@@ -13,7 +13,7 @@ namespace concordfs::fs {
 struct Edge {
   Filesystem& filesystem;
   KernelCache& cache;
-  Passthrough passthrough{};
+  Passthrough passthrough;
   Device device{filesystem, passthrough};
 };
 

@@ -17,6 +17,7 @@ constexpr unsigned long kBackingClose = _IOW(229, 2, std::uint32_t);
 }  // namespace
 
 bool Passthrough::Start(int device, int probe) {
+  if (!allowed_) return false;
   device_ = device;
   const std::int32_t id = Register(probe);
   if (id > 0) GiveBack(id);

@@ -14,6 +14,9 @@ namespace concordfs::fs {
 // open and given back after the last. Threads: any; nothing blocks.
 class Passthrough {
  public:
+  // `allowed`: as the mount was asked for; otherwise nothing is ever passed through.
+  explicit Passthrough(bool allowed) : allowed_(allowed) {}
+
   // `device` is the session's; from then on it may be used. `probe` is a descriptor of a plain file to try it with.
   // Returns whether the kernel and our rights (CAP_SYS_ADMIN) allow it.
   bool Start(int device, int probe);
@@ -32,6 +35,8 @@ class Passthrough {
   std::int32_t Register(int fd) const;
   void GiveBack(std::int32_t id) const;
 
+  // Constant after construction.
+  const bool allowed_;
   // Own synchronisation; constant after Start().
   std::atomic<int> device_{-1};
   // Guarded by mutex_.

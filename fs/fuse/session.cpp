@@ -47,7 +47,7 @@ Error FuseError(Code code, const std::string& what) {
 class FuseSession final : public Session {
  public:
   FuseSession(Filesystem& filesystem, const MountOptions& options)
-      : filesystem_(filesystem), mountpoint_(options.mountpoint.string()), edge_{.filesystem = filesystem, .cache = notifier_} {}
+      : filesystem_(filesystem), mountpoint_(options.mountpoint.string()), edge_{.filesystem = filesystem, .cache = notifier_, .passthrough = Passthrough(options.passthrough)} {}
 
   ~FuseSession() override { Unmount(); }
 

@@ -27,7 +27,7 @@ Error ReadFailing(std::string_view list) {
 TEST(ReadOptionList, TakesOurOwnOptions) {
   const MountRequest request =
       Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,uid=7,gid=8,"
-           "scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries");
+           "scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries,no_passthrough");
   EXPECT_EQ(request.branch, "dev");
   EXPECT_EQ(request.agent, "bot");
   EXPECT_EQ(request.durability, vcs::git::Durability::kPower);
@@ -37,6 +37,7 @@ TEST(ReadOptionList, TakesOurOwnOptions) {
   EXPECT_EQ(request.scratch, (std::vector<std::string>{"/build/", "*.o"}));
   EXPECT_EQ(request.temporaries, (std::vector<std::string>{"*.bak"}));
   EXPECT_FALSE(request.default_temporaries);
+  EXPECT_FALSE(request.passthrough);
   EXPECT_EQ(request.uid, 7U);
   EXPECT_EQ(request.gid, 8U);
   EXPECT_THAT(request.fuse_options, IsEmpty());

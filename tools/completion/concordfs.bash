@@ -52,7 +52,7 @@ _concordfs() {
   case $command in
     init) options='--branch --help' ;;
     mount)
-      options='--branch --agent --read-only --allow-other --durability --max-file-size --scratch --temporary --no-default-temporaries --foreground -o --help'
+      options='--branch --agent --read-only --allow-other --durability --max-file-size --scratch --temporary --no-default-temporaries --no-passthrough --foreground -o --help'
       ;;
     run) options='--agent --retry --mount --help --' ;;
     status) options='--json --help' ;;
