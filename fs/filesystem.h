@@ -112,7 +112,7 @@ class Filesystem {
                                  int flags) = 0;
   // Bytes read; fewer than asked for at the end of the file only.
   virtual Result<std::size_t> Read(HandleId handle, std::uint64_t offset, std::span<char> out) = 0;
-  virtual Result<void> Write(HandleId handle, std::uint64_t offset, std::string_view data) = 0;
+  virtual Result<void> Write(HandleId handle, std::uint64_t offset, std::string_view data, WriteTo to) = 0;
   virtual Result<void> Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) = 0;
   // Where the next data or hole is: `whence` is SEEK_DATA or SEEK_HOLE, as lseek(2). Errors: kNoData.
   virtual Result<std::uint64_t> Seek(HandleId handle, std::uint64_t offset, int whence) = 0;

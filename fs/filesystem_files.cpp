@@ -100,12 +100,12 @@ Result<void> FilesystemImpl::ChangeThrough(HandleId id, const Change& change) {
   return Refuse(copy->agent, "write");
 }
 
-Result<void> FilesystemImpl::Write(HandleId id, std::uint64_t offset, std::string_view data) {
+Result<void> FilesystemImpl::Write(HandleId id, std::uint64_t offset, std::string_view data, WriteTo to) {
   if (IsScratch(id)) return scratch_files_.Write(id, offset, data);
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   return ChangeThrough(id, [&](WorkingFile& file, const Description& description) {
-    return handle->append ? file.Append(description, data) : file.Write(description, offset, data);
+    return to == WriteTo::kEnd ? file.Append(description, data) : file.Write(description, offset, data);
   });
 }
 
@@ -125,10 +125,7 @@ Result<std::uint64_t> FilesystemImpl::Seek(HandleId id, std::uint64_t offset, in
 }
 
 Result<void> FilesystemImpl::Flush(HandleId id, pid_t tid) {
-  if (IsScratch(id)) {
-    if (const auto node = scratch_files_.WrittenNode(id)) cache_->ExpireAttributes(*node);
-    return PublishLate(id);
-  }
+  if (IsScratch(id)) return PublishLate(id);
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   if (!handle->copy || !handle->writable) return {};
@@ -184,6 +181,7 @@ void FilesystemImpl::Release(HandleId id) {
   const EndOfLocks locks(*this, id);  // after the publish: who gets them next sees what was written under them
   if (IsScratch(id)) {
     if (const auto published = PublishLate(id); !published) spdlog::warn("last close: {}", published.error().message);
+    if (const auto node = scratch_files_.WrittenNode(id)) cache_->ExpireAttributes(*node);  // a mapping changes times unseen
     return scratch_files_.Release(id);
   }
   std::shared_ptr<Handle> handle;

@@ -33,13 +33,12 @@ namespace concordfs::fs {
 // Seconds that the kernel may keep what can't change without our telling it.
 constexpr double kLongTimeout_s = 3600;
 
-// An open file. `node`, `who`, `writable`, `append`, `content` and `copy` don't change; the rest is guarded by the
+// An open file. `node`, `who`, `writable`, `content` and `copy` don't change; the rest is guarded by the
 // file system's mutex.
 struct Handle {
   NodeId node = 0;
   Identity who;
   bool writable = false;
-  bool append = false;
   std::shared_ptr<const Content> content;  // a version's bytes; null for an empty one
   std::shared_ptr<WorkingCopy> copy;       // or this
   bool read = false;                       // something was read through it: it knows what the copy stands on
@@ -120,7 +119,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<Opened> Open(const Caller& caller, NodeId id, int flags) override;
   Result<Created> Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode, int flags) override;
   Result<std::size_t> Read(HandleId id, std::uint64_t offset, std::span<char> out) override;
-  Result<void> Write(HandleId id, std::uint64_t offset, std::string_view data) override;
+  Result<void> Write(HandleId id, std::uint64_t offset, std::string_view data, WriteTo to) override;
   Result<void> Allocate(HandleId id, int mode, std::uint64_t offset, std::uint64_t length) override;
   Result<std::uint64_t> Seek(HandleId id, std::uint64_t offset, int whence) override;
   Result<void> Flush(HandleId id, pid_t tid) override;
@@ -189,7 +188,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> LearnRename(RenameAttempt& attempt) EXCLUDES(mutex_);
   Result<RenameStep> PlanRename(RenameAttempt& attempt) REQUIRES(mutex_);
   Result<RenameStep> SubmitRename(RenameAttempt& attempt, const Bound& from, const Bound& to) REQUIRES(mutex_);
-  vcs::Base RenameBase(const Identity& who, const Bound& bound) REQUIRES(mutex_);
+  // What the agent's change of the name itself stands on: its removal, or another file in its place (R9).
+  vcs::Base NameBase(const Identity& who, const Bound& bound) REQUIRES(mutex_);
   Error ParkRename(RenameAttempt& attempt) EXCLUDES(mutex_);
   Result<void> CheckWritable() const;
   Entry EntryOf(Node& node) REQUIRES(mutex_);
@@ -233,7 +233,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<OpenPlan> PlanWrite(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve) REQUIRES(mutex_);
   Result<OpenPlan> PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve)
       REQUIRES(mutex_);
-  Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve) REQUIRES(mutex_);
+  Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, bool must_serve) REQUIRES(mutex_);
   Error SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to)
       REQUIRES(mutex_);
   void Unpin(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);

@@ -116,7 +116,7 @@ Attr FilesystemImpl::AttrOf(const Directory& directory) {
   Attr attr;
   attr.node = attr.ino = directory.node;
   attr.mode = S_IFDIR | 0755;
-  attr.links = directory.linked ? 2 : 0;
+  attr.links = directory.linked ? 1 : 0;  // as file systems say that don't count subdirectories
   attr.uid = options_.uid;
   attr.gid = options_.gid;
   attr.atime = attr.mtime = attr.ctime = directory.mtime;
@@ -374,8 +374,7 @@ Result<void> FilesystemImpl::RemoveVersioned(const Identity& who, NodeId parent,
       settled_.Wait(mutex_);
       return std::nullopt;
     }
-    const auto own = file->CopyOf(who.agent);
-    const vcs::Base base = own ? own->origin : BaseFor(who, bound.path, file->head);
+    const vcs::Base base = NameBase(who, bound);
     if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + path);
     context->file = file;
     const vcs::PublishChange change{bound.path, base, {}, false};

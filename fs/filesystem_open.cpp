@@ -51,7 +51,6 @@ std::shared_ptr<Handle> FilesystemImpl::HandleOn(const std::shared_ptr<WorkingCo
   handle->who = who;
   handle->who.agent = copy->agent;  // a descriptor that was handed over acts for whose working copy it is
   handle->writable = Writes(flags);
-  handle->append = (flags & O_APPEND) != 0;
   handle->copy = copy;
   ++copy->handles;
   if (handle->writable) {
@@ -145,7 +144,7 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanOpen(const Identity& who, p
   const Redirects::Taken taken = redirects_.Take(tid, file.get(), id);
   auto plan = node->copy      ? PlanCopyOpen(who, tid, *node, flags, taken.MustServe())
               : Writes(flags) ? PlanWrite(who, tid, *node, flags, taken.MustServe())
-                              : PlanRead(who, tid, *node, flags, taken.MustServe());
+                              : PlanRead(who, tid, *node, taken.MustServe());
   if (taken.target) Unpin(taken.target);
   return plan;
 }
@@ -198,8 +197,7 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& wh
   return OpenPlan{.handle = HandleOn(copy, node.id, who, flags), .version = {}};
 }
 
-Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, pid_t tid, Node& node, int flags,
-                                                          bool must_serve) {
+Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, pid_t tid, Node& node, bool must_serve) {
   const std::shared_ptr<File> file = node.file;
   const auto own = file->CopyOf(who.agent);
   const bool newest = file->linked && !own && file->current == node.id;
@@ -207,7 +205,6 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, p
   auto handle = std::make_shared<Handle>();
   handle->node = node.id;
   handle->who = who;
-  handle->append = (flags & O_APPEND) != 0;
   vcs::Base base = node.version;
   if (newest) base.commit = head_.commit;
   tracker_.Read(who.agent, who.process, Namespace::LastPathOf(*file), base);

@@ -137,10 +137,12 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::PlanRename(RenameAttempt& att
   return SubmitRename(attempt, **from, **to);
 }
 
-vcs::Base FilesystemImpl::RenameBase(const Identity& who, const Bound& bound) {
+vcs::Base FilesystemImpl::NameBase(const Identity& who, const Bound& bound) {
   const auto file = bound.AsFile();
   const auto own = file ? file->CopyOf(who.agent) : nullptr;
-  return own ? own->origin : BaseFor(who, bound.path, file ? file->head : std::nullopt);
+  // What the agent wrote stands on the version that it was written on; only to have opened the file says nothing.
+  if (own && own->IsChanged()) return own->origin;
+  return BaseFor(who, bound.path, own ? own->origin.version : file ? file->head : std::nullopt);
 }
 
 Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& attempt, const Bound& from,
@@ -161,8 +163,8 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& a
 
   vcs::PublishRename& rename = attempt.rename;
   rename = vcs::PublishRename{from.path, to.path, {}, {}, attempt.exchange, {}, file && file->head};
-  if (file || target) rename.to_base = RenameBase(attempt.who, to);
-  if (attempt.exchange && file) rename.from_base = RenameBase(attempt.who, from);
+  if (file || target) rename.to_base = NameBase(attempt.who, to);
+  if (attempt.exchange && file) rename.from_base = NameBase(attempt.who, from);
   if (unpublished) rename.unpublished = vcs::Version{attempt.stored->blob, unpublished->mode};
   attempt.park.content = rename.unpublished ? rename.unpublished : file ? file->head : std::nullopt;
   attempt.park.base = rename.to_base.value_or(vcs::Base{{}, head_.commit});

@@ -176,7 +176,7 @@ Result<vcs::Outcome> FilesystemImpl::SubmitScratch(const std::shared_ptr<Scratch
           return std::nullopt;
         }
         const vcs::MaybeVersion head = file ? file->head : std::nullopt;
-        const vcs::Base base = RenameBase(who, bound);
+        const vcs::Base base = NameBase(who, bound);
         park.path = context->as.path = bound.path;
         park.base = base;
         park.head = head;

@@ -83,6 +83,9 @@ struct MakeMode {
   dev_t device = 0;  // of a device node
 };
 
+// Where a write goes: at its offset, or (O_APPEND, as the descriptor is just now) at the end of the file.
+enum class WriteTo { kOffset, kEnd };
+
 // What setattr is to change; what is empty stays.
 struct AttrChange {
   std::optional<std::uint64_t> size;

@@ -312,7 +312,8 @@ void Read(fuse_req_t request, fuse_ino_t /*node*/, std::size_t size, off_t offse
 void Write(fuse_req_t request, fuse_ino_t /*node*/, const char* data, std::size_t size, off_t offset,
            fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
-    const auto written = fs.Write(info->fh, static_cast<std::uint64_t>(offset), {data, size});
+    const auto to = (info->flags & O_APPEND) != 0 ? WriteTo::kEnd : WriteTo::kOffset;
+    const auto written = fs.Write(info->fh, static_cast<std::uint64_t>(offset), {data, size}, to);
     if (written) {
       fuse_reply_write(request, size);
     } else {

@@ -98,7 +98,8 @@ Result<Kernel::File> Kernel::Open(const Caller& caller, const std::string& path,
 }
 
 Result<void> Kernel::Write(File& file, std::string_view data) {
-  auto written = fs_.Write(file.opened.handle, file.position, data);
+  const auto to = (file.flags & O_APPEND) != 0 ? fs::WriteTo::kEnd : fs::WriteTo::kOffset;
+  auto written = fs_.Write(file.opened.handle, file.position, data, to);
   if (written) file.position += data.size();
   return written;
 }

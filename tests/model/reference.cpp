@@ -343,11 +343,17 @@ void Reference::RemoveName(const FilePointer& file, Agent agent) {
   names_.erase(file->path);
 }
 
+Reference::Version Reference::NameBaseOf(Agent agent, Process process, const std::string& path,
+                                         const FilePointer& file) const {
+  const CopyPointer own = file ? CopyOf(file, agent) : nullptr;
+  if (own && own->dirty) return own->origin;  // only to have opened the file says nothing
+  return BaseOf(agent, process, path, own ? own->origin : file ? file->head : Version());
+}
+
 Reference::Answer Reference::Unlink(Agent agent, Process process, const std::string& path) {
   const FilePointer file = Linked(path);
   if (!file) return kNotFound;
-  const CopyPointer own = CopyOf(file, agent);
-  if ((own ? own->origin : BaseOf(agent, process, path, file->head)) != file->head) return kStale;
+  if (NameBaseOf(agent, process, path, file) != file->head) return kStale;
   if (file->head) history_.push_back(Commit{NameOf(agent), {{path, std::nullopt}}});
   MoveAlong(agent, process, path, file->head, std::nullopt, true);
   RemoveName(file, agent);
@@ -360,8 +366,7 @@ Reference::Answer Reference::Rename(Agent agent, Process process, const std::str
   if (!file) return kNotFound;
   const FilePointer target = Linked(to);
   const Version target_head = target ? target->head : Version();
-  const CopyPointer target_own = target ? CopyOf(target, agent) : nullptr;
-  const Version base = target_own ? target_own->origin : BaseOf(agent, process, to, target_head);
+  const Version base = NameBaseOf(agent, process, to, target);
   // A file that never was published brings its content so far, where it replaces something.
   const CopyPointer unpublished = !file->head && target_head ? CopyOf(file, agent) : nullptr;
   const Version moved = unpublished ? Version(unpublished->content) : file->head;

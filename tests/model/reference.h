@@ -86,6 +86,8 @@ class Reference {
   FilePointer Linked(const std::string& path) const;
   std::optional<Base> Knows(Agent agent, Process process, const std::string& path) const;
   Version BaseOf(Agent agent, Process process, const std::string& path, const Version& now) const;
+  // What the agent's change of the name itself stands on (R9).
+  Version NameBaseOf(Agent agent, Process process, const std::string& path, const FilePointer& file) const;
   void Learn(Agent agent, Process process, const std::string& path, const Version& version);
   void MoveAlong(Agent agent, Process process, const std::string& path, const Version& replaced, const Version& now,
                  bool knew);

@@ -271,6 +271,12 @@ int Model::Truncate(int agent, const std::string& path, std::size_t size) {
   return 0;
 }
 
+Model::Content Model::NameBaseOf(int agent, const std::string& path, const std::shared_ptr<File>& file) const {
+  const auto own = file ? CopyOf(file, agent) : nullptr;
+  if (own && own->dirty) return own->origin;  // only to have opened the file says nothing
+  return BaseOf(agent, path, own ? own->origin : file ? file->head : Content());
+}
+
 int Model::Unlink(int agent, const std::string& path) {
   const auto file = Find(path);
   if (!file) return ENOENT;
@@ -278,8 +284,7 @@ int Model::Unlink(int agent, const std::string& path) {
     names_.erase(path);
     return 0;
   }
-  const auto own = CopyOf(file, agent);
-  if ((own ? own->origin : BaseOf(agent, path, file->head)) != file->head) return ESTALE;
+  if (NameBaseOf(agent, path, file) != file->head) return ESTALE;
   Replaced(agent, path, file->head, std::nullopt, true);
   RemoveName(file, agent);
   return 0;
@@ -296,8 +301,7 @@ int Model::Rename(int agent, const std::string& from, const std::string& to) {
     return 0;
   }
   const Content target_head = target ? target->head : Content();
-  const auto target_own = target ? CopyOf(target, agent) : nullptr;
-  if ((target_own ? target_own->origin : BaseOf(agent, to, target_head)) != target_head) return ESTALE;
+  if (NameBaseOf(agent, to, target) != target_head) return ESTALE;
   if (target) RemoveName(target, agent);
   names_.erase(from);
   file->path = to;

@@ -96,6 +96,8 @@ class Model {
   std::shared_ptr<File> Make(const std::string& path);
   const Base* Known(int agent, const std::string& path) const;
   Content BaseOf(int agent, const std::string& path, const Content& otherwise) const;
+  // What the agent's change of the name itself stands on (R9).
+  Content NameBaseOf(int agent, const std::string& path, const std::shared_ptr<File>& file) const;
   std::shared_ptr<Copy> CopyOf(const std::shared_ptr<File>& file, int agent) const;
   std::shared_ptr<Copy> MakeCopy(const std::shared_ptr<File>& file, int agent);
   int OpenVersioned(Handle& handle, const std::string& path, int flags);
