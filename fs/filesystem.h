@@ -136,7 +136,7 @@ class Filesystem {
   virtual std::optional<HeldLock> GetLock(NodeId node, const LockRequest& request) = 0;
   // The owner closed a descriptor of the file: its record locks on it go, whichever descriptor they were set through. Call
   // after Flush(), which publishes. Where a close doesn't come here (Opened::no_flush), and for all other kinds, Release()
-  // drops what was set through its handle.
+  // drops what was set through its handle. A flock's owner is its handle.
   virtual void DropLocks(NodeId node, LockOwner owner) = 0;
 
   // Directories.

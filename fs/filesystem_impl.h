@@ -262,6 +262,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // Advisory locks (filesystem_locks.cpp).
   // What was locked through an open handle. `table` keeps the table of a plain file.
   struct HandleLocks {
+    HandleId handle = 0;
     NodeId node = 0;
     std::shared_ptr<LockTable> table;
     std::set<std::pair<LockKind, LockOwner>> owners;

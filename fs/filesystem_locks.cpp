@@ -23,10 +23,15 @@ std::shared_ptr<LockTable> FilesystemImpl::MakeTable(NodeId node) {
   return table;
 }
 
-LockTicket FilesystemImpl::AnnounceLock() { return locks_.Announce(); }
+LockTicket FilesystemImpl::AnnounceLock() {
+  return locks_.Announce();
+}
 
-void FilesystemImpl::SetLock(HandleId handle, NodeId node, const LockRequest& request,
+void FilesystemImpl::SetLock(HandleId handle, NodeId node, const LockRequest& asked,
                              std::function<void(Result<void>)> done) {
+  LockRequest request = asked;
+  request.handle = handle;
+  if (request.kind == LockKind::kFlock) request.owner = handle;
   std::shared_ptr<LockTable> table;
   {
     const MutexLock lock(mutex_);
@@ -34,6 +39,7 @@ void FilesystemImpl::SetLock(HandleId handle, NodeId node, const LockRequest& re
     if (request.type != LockType::kUnlock) {
       if (!table) table = MakeTable(node);
       HandleLocks& own = handle_locks_[handle];
+      own.handle = handle;
       own.node = node;
       own.table = table;
       own.owners.emplace(request.kind, request.owner);
@@ -46,7 +52,9 @@ void FilesystemImpl::SetLock(HandleId handle, NodeId node, const LockRequest& re
   }
 }
 
-void FilesystemImpl::CancelLock(LockTicket ticket) { locks_.Cancel(ticket); }
+void FilesystemImpl::CancelLock(LockTicket ticket) {
+  locks_.Cancel(ticket);
+}
 
 std::optional<HeldLock> FilesystemImpl::GetLock(NodeId node, const LockRequest& request) {
   std::shared_ptr<LockTable> table;
@@ -82,7 +90,8 @@ FilesystemImpl::EndOfLocks::EndOfLocks(FilesystemImpl& filesystem, HandleId hand
 
 FilesystemImpl::EndOfLocks::~EndOfLocks() {
   if (!locks_.table) return;
-  for (const auto& [kind, owner] : locks_.owners) filesystem_.locks_.Drop(locks_.table, kind, owner);
+  for (const auto& [kind, owner] : locks_.owners)
+    filesystem_.locks_.DropThrough(locks_.table, kind, owner, locks_.handle);
   locks_.table.reset();
   const MutexLock lock(filesystem_.mutex_);
   const auto plain = filesystem_.plain_tables_.find(locks_.node);

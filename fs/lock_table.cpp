@@ -58,7 +58,7 @@ void LockTable::Cut(Ranges& ranges, std::uint64_t start, std::uint64_t end) {
       continue;
     }
     at = ranges.erase(at);
-    if (first < start) ranges.emplace(first, Held{start - 1, held.type, held.pid});
+    if (first < start) ranges.emplace(first, Held{start - 1, held.type, held.pid, held.handle});
     if (held.end > end) ranges.emplace(end + 1, held);
   }
 }
@@ -74,6 +74,7 @@ void LockTable::Insert(Ranges& ranges, std::uint64_t start, Held held) {
     if (previous->second.end + 1 == start && previous->second.type == held.type) {
       previous->second.end = held.end;
       previous->second.pid = held.pid;
+      previous->second.handle = held.handle;
       return;
     }
   }
@@ -86,7 +87,7 @@ void LockTable::Apply(const LockRequest& request) {
   const std::size_t before = ranges.size();
   Cut(ranges, request.start, request.end);
   if (request.type != LockType::kUnlock) {
-    Insert(ranges, request.start, Held{request.end, request.type, request.pid});
+    Insert(ranges, request.start, Held{request.end, request.type, request.pid, request.handle});
   }
   size_ = size_ - before + ranges.size();
   if (ranges.empty()) Drop(request.kind, request.owner);
@@ -101,6 +102,15 @@ void LockTable::Drop(LockKind kind, LockOwner owner) {
   family.held.erase(found);
 }
 
+void LockTable::DropThrough(LockKind kind, LockOwner owner, HandleId handle) {
+  Family& family = Of(kind);
+  family.ending.erase(owner);
+  const auto found = family.held.find(owner);
+  if (found == family.held.end()) return;
+  size_ -= std::erase_if(found->second, [&](const auto& range) { return range.second.handle == handle; });
+  if (found->second.empty()) family.held.erase(found);
+}
+
 std::optional<LockType> LockTable::FlockOf(LockOwner owner) const {
   const auto found = flocks_.held.find(owner);
   if (found == flocks_.held.end()) return std::nullopt;
@@ -112,7 +122,7 @@ void LockTable::Merge(const std::shared_ptr<LockTable>& from, const std::shared_
     Family& family = from->Of(kind);
     for (const auto& [owner, ranges] : family.held) {
       for (const auto& [start, held] : ranges) {
-        into->Apply(LockRequest{kind, held.type, owner, start, held.end, held.pid, 0, false});
+        into->Apply(LockRequest{kind, held.type, owner, start, held.end, held.pid, held.handle, 0, false});
       }
     }
     into->Of(kind).ending.merge(family.ending);

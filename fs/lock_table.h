@@ -15,6 +15,7 @@
 #include <set>
 #include <utility>
 
+#include "fs/types.h"
 #include "vcs/result.h"
 
 namespace concordfs::fs {
@@ -23,7 +24,8 @@ namespace concordfs::fs {
 enum class LockKind { kRecord, kFlock };
 enum class LockType { kShared, kExclusive, kUnlock };
 
-// As the kernel names it: a process's table of descriptors for record locks, an open file description otherwise.
+// Of record locks: as the kernel names it, by the address of a process's table of descriptors or of an open file
+// description. Of flocks: the handle, because the kernel uses an address again before we hear that its file was closed.
 using LockOwner = std::uint64_t;
 // Names a request that may wait. They are given in the order of arrival and never again; 0 names none.
 using LockTicket = std::uint64_t;
@@ -37,6 +39,7 @@ struct LockRequest {
   std::uint64_t start = 0;            // first byte, ...
   std::uint64_t end = kLockToTheEnd;  // ... and last; a lock by flock(2) is one on all bytes
   pid_t pid = 0;                      // for F_GETLK
+  HandleId handle = 0;                // that it came through
   LockTicket ticket = 0;              // of Locks::Announce(); not needed to unlock
   bool waits = false;                 // as F_SETLKW, or flock(2) without LOCK_NB
 };
@@ -73,6 +76,8 @@ class LockTable {
   void Apply(const LockRequest& request);
   // The owner loses all its locks of that kind.
   void Drop(LockKind kind, LockOwner owner);
+  // The same for those that were set through this handle.
+  void DropThrough(LockKind kind, LockOwner owner, HandleId handle);
   // The owner's open file is being closed: its locks go as soon as its content is published.
   void MarkEnding(LockKind kind, LockOwner owner) { Of(kind).ending.insert(owner); }
 
@@ -95,6 +100,7 @@ class LockTable {
     std::uint64_t end;
     LockType type;
     pid_t pid;
+    HandleId handle;
   };
   using Ranges = std::map<std::uint64_t, Held>;  // by first byte; they don't overlap
   struct Family {

@@ -13,8 +13,12 @@ std::int64_t SteadyNow() {
   return duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Error WouldBlock() { return Error{Code::kWouldBlock, "lock: another one is in the way"}; }
-Error Interrupted() { return Error{Code::kInterrupted, "lock: interrupted"}; }
+Error WouldBlock() {
+  return Error{Code::kWouldBlock, "lock: another one is in the way"};
+}
+Error Interrupted() {
+  return Error{Code::kInterrupted, "lock: interrupted"};
+}
 
 }  // namespace
 
@@ -131,7 +135,8 @@ bool Locks::QueuesBehindOthers(const LockTable& table, const LockRequest& reques
   if (table.Holds(request.kind, request.owner)) return false;
   for (const auto& [ticket, waiter] : table.waiting()) {
     if (ticket >= request.ticket) return false;
-    if (waiter.request.waits && request.ticket >= waiter.gives_way_before && Exclude(waiter.request, request)) return true;
+    if (waiter.request.waits && request.ticket >= waiter.gives_way_before && Exclude(waiter.request, request))
+      return true;
   }
   return false;
 }
@@ -181,6 +186,19 @@ void Locks::Drop(const Table& named, LockKind kind, LockOwner owner) {
     const Table table = LockTable::Resolve(named);
     held_ -= table->size();
     table->Drop(kind, owner);
+    held_ += table->size();
+    Advance(*table, answers);
+  }
+  Give(std::move(answers));
+}
+
+void Locks::DropThrough(const Table& named, LockKind kind, LockOwner owner, HandleId handle) {
+  Answers answers;
+  {
+    const MutexLock lock(mutex_);
+    const Table table = LockTable::Resolve(named);
+    held_ -= table->size();
+    table->DropThrough(kind, owner, handle);
     held_ += table->size();
     Advance(*table, answers);
   }

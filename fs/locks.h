@@ -1,7 +1,7 @@
 // Who gets which advisory lock, and when, on all files of a mount.
 //
-// The kernel would keep locks per inode, and here each version of a file and each agent's working copy is an inode of its
-// own: so they are kept here, one table for each path that has any.
+// The kernel would keep locks per inode, and here each version of a file and each agent's working copy is an inode of
+// its own: so they are kept here, one table for each path that has any.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace concordfs::fs {
 // No request holds a thread while it waits. Those that wait are served in the order of their arrival: one that could be
 // had, but would keep an earlier one waiting, queues behind it, so that readers that come and go don't starve a writer.
 // That a reader waits for a lock that nobody has yet may be a deadlock that the kernel wouldn't make (a script holds
-// a shared lock and waits for a child that wants one, too). So whoever holds something on the file already doesn't queue,
-// and the one in front gives way to those who are behind it after kPatience, then after twice that, and so on:
+// a shared lock and waits for a child that wants one, too). So whoever holds something on the file already doesn't
+// queue, and the one in front gives way to those who are behind it after kPatience, then after twice that, and so on:
 // by then the readers that came before are gone, however long they take. Requests that don't wait don't queue either.
 //
 // Threads: any, concurrently; nothing blocks. Answers are given without any lock, by the thread whose call made them
@@ -31,7 +31,7 @@ class Locks {
  public:
   using Table = std::shared_ptr<LockTable>;
   using Done = LockTable::Done;
-  static constexpr std::size_t kMaxLocks = 100'000;      // held and waited for, on the mount
+  static constexpr std::size_t kMaxLocks = 100'000;  // held and waited for, on the mount
   static constexpr std::int64_t kPatience_ms = 1000;
 
   // `now_ms` counts milliseconds from anywhere; by default the steady clock.
@@ -58,7 +58,9 @@ class Locks {
 
   // The owner loses all its locks of that kind on the file.
   void Drop(const Table& table, LockKind kind, LockOwner owner) EXCLUDES(mutex_);
-  // The owner will lose them in a moment: requests that don't wait for locks do wait for that.
+  // The same for those that were set through this handle.
+  void DropThrough(const Table& table, LockKind kind, LockOwner owner, HandleId handle) EXCLUDES(mutex_);
+  // The owner will lose some in a moment: requests that don't wait for locks do wait for that.
   void MarkEnding(const Table& table, LockKind kind, LockOwner owner) EXCLUDES(mutex_);
   // What is locked or waited for in `from` is so in `into`, which `from` stands for from then on.
   void Merge(const Table& from, const Table& into) EXCLUDES(mutex_);

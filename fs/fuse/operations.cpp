@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -384,7 +385,7 @@ void GetLock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, struct f
 
 // The ticket is told by value: an interrupt may come in while the request is being answered by somebody else.
 void OnLockInterrupt(fuse_req_t request, void* ticket) {
-  EdgeOf(request).filesystem.CancelLock(reinterpret_cast<std::uintptr_t>(ticket));
+  EdgeOf(request).filesystem.CancelLock(std::bit_cast<LockTicket>(ticket));
 }
 
 void ChangeLock(fuse_req_t request, fuse_ino_t node, HandleId handle, LockRequest lock) {
@@ -393,7 +394,7 @@ void ChangeLock(fuse_req_t request, fuse_ino_t node, HandleId handle, LockReques
     if (!unlock) {
       lock.ticket = fs.AnnounceLock();
       // Before it waits, because afterwards the request may be answered and gone.
-      fuse_req_interrupt_func(request, OnLockInterrupt, reinterpret_cast<void*>(lock.ticket));
+      fuse_req_interrupt_func(request, OnLockInterrupt, std::bit_cast<void*>(lock.ticket));
     }
     fs.SetLock(handle, node, lock, [request, unlock](const Result<void>& result) {
       // Who gets a lock is to see what was published under it before.
@@ -415,7 +416,6 @@ void SetLock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, struct f
 void Flock(fuse_req_t request, fuse_ino_t node, fuse_file_info* info, int operation) {
   LockRequest out;
   out.kind = LockKind::kFlock;
-  out.owner = info->lock_owner;
   out.pid = fuse_req_ctx(request)->pid;
   out.waits = (operation & LOCK_NB) == 0;
   out.type = (operation & LOCK_UN) != 0   ? LockType::kUnlock
