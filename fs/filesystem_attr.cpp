@@ -17,7 +17,7 @@ timespec Resolved(const timespec& time) { return time.tv_nsec == UTIME_NOW ? Now
 
 Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
   if (IsScratch(id)) return scratch_files_.GetAttr(id);
-  if (const FolderPtr folder = PlainFolder(id)) {
+  if (const DescriptorPtr folder = PlainFolder(id)) {
     const auto status = StatusOf(folder->fd());
     if (!status) return status.error();
     return fs::AttrOf(*status, id);
@@ -31,8 +31,8 @@ Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
 Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
                                      std::optional<HandleId> handle) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  if (IsScratch(id)) return scratch_files_.SetAttr(id, change, handle);
-  if (const FolderPtr folder = PlainFolder(id)) {
+  if (IsScratch(id)) return scratch_files_.SetAttr(caller, id, change, handle);
+  if (const DescriptorPtr folder = PlainFolder(id)) {
     if (auto changed = ChangeAttributes(folder->fd(), change); !changed) return changed.error();
     return GetAttr(id);
   }
@@ -115,7 +115,7 @@ Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const At
 Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, std::string_view name) {
   if (!name.starts_with(kPrefix)) {
     if (IsScratch(id)) return scratch_files_.GetXattr(id, std::string(name));
-    if (const FolderPtr folder = PlainFolder(id)) return fs::GetXattr(folder->fd(), std::string(name));
+    if (const DescriptorPtr folder = PlainFolder(id)) return fs::GetXattr(folder->fd(), std::string(name));
     return Error{Code::kNoAttribute, "no such attribute"};
   }
   name.remove_prefix(kPrefix.size());
@@ -150,7 +150,7 @@ Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, st
 Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::string_view name, std::string_view value,
                                       int flags) {
   if (!name.starts_with(kPrefix) && IsScratch(id)) return scratch_files_.SetXattr(id, std::string(name), value, flags);
-  if (const FolderPtr folder = PlainFolder(id); folder && !name.starts_with(kPrefix)) {
+  if (const DescriptorPtr folder = PlainFolder(id); folder && !name.starts_with(kPrefix)) {
     return fs::SetXattr(folder->fd(), std::string(name), value, flags);
   }
   if (!name.starts_with(kPrefix)) return Error{Code::kNotSupported, "only user.concordfs.* attributes can be set"};
@@ -187,14 +187,14 @@ Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::stri
 // them elsewhere, where `base` has a meaning.
 Result<std::vector<std::string>> FilesystemImpl::ListXattr(NodeId id) {
   if (IsScratch(id)) return scratch_files_.ListXattr(id);
-  if (const FolderPtr folder = PlainFolder(id)) return fs::ListXattr(folder->fd());
+  if (const DescriptorPtr folder = PlainFolder(id)) return fs::ListXattr(folder->fd());
   return std::vector<std::string>();
 }
 
 Result<void> FilesystemImpl::RemoveXattr(NodeId id, std::string_view name) {
   if (name.starts_with(kPrefix)) return Error{Code::kNotSupported, "this attribute can't be removed"};
   if (IsScratch(id)) return scratch_files_.RemoveXattr(id, std::string(name));
-  if (const FolderPtr folder = PlainFolder(id)) return fs::RemoveXattr(folder->fd(), std::string(name));
+  if (const DescriptorPtr folder = PlainFolder(id)) return fs::RemoveXattr(folder->fd(), std::string(name));
   return Error{Code::kNoAttribute, "no such attribute"};
 }
 

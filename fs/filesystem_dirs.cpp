@@ -1,9 +1,5 @@
 // Reading directories: the head's entries, and the names that are not published.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include "fs/damage.h"
@@ -117,11 +113,7 @@ Result<void> FilesystemImpl::SyncDirectory(HandleId id) {
     if (found != directories_.end()) folder = found->second->directory->scratch;
   }
   if (!folder) return {};  // names are in history when their operation returned
-  const int fd = open(fs::PathOf(folder->fd()).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return SystemError("fsync", errno);
-  const int failed = fsync(fd) != 0 ? errno : 0;
-  close(fd);
-  return failed == 0 ? Result<void>() : SystemError("fsync", failed);
+  return folder->Sync();
 }
 
 void FilesystemImpl::ReleaseDirectory(HandleId id) {

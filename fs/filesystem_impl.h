@@ -333,14 +333,14 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<Entry> LookupVersioned(const Caller& caller, NodeId parent, std::string_view name);
   Result<Entry> LookupScratch(NodeId parent, std::string_view name);
   Result<Entry> EnterPlainDirectory(const std::shared_ptr<Directory>& parent, std::string_view name,
-                                    ScratchEntry entry) EXCLUDES(mutex_);
+                                    const ScratchEntry& entry) EXCLUDES(mutex_);
   Result<Entry> MakeScratch(const Caller& caller, NodeId parent, std::string_view name, const MakeMode& mode,
                             std::string_view target);
   Result<Created> CreateScratch(const Caller& caller, NodeId parent, std::string_view name, mode_t mode, int flags);
   Result<void> RemoveScratch(NodeId parent, std::string_view name, bool is_directory);
   Result<void> RemoveFolderOf(NodeId parent, std::string_view name);
-  // The folder of a plain directory; null for every other node.
-  FolderPtr PlainFolder(NodeId id) EXCLUDES(mutex_);
+  // The folder of a plain directory, for its attributes; null for every other node, and for one that is gone.
+  DescriptorPtr PlainFolder(NodeId id) EXCLUDES(mutex_);
   struct ScratchRename;
   Result<void> RenameScratch(const ScratchRename& rename);
   Result<void> PublishScratch(const ScratchRename& rename);

@@ -17,8 +17,6 @@ constexpr double kTimeout_s = 1;
 
 Error NoSuchPath(std::string_view name) { return Error{Code::kNotFound, vcs::Quoted(name) + ": no such path"}; }
 
-Error Failed(std::string_view name, int number) { return SystemError(vcs::Quoted(name), number); }
-
 // Names that a directory can hold though git can't. The kernel sends no others that are wrong.
 bool IsForbidden(std::string_view name) {
   const auto checked = vcs::CheckName(name);
@@ -152,12 +150,14 @@ void FilesystemImpl::DropEmptyFolders(std::shared_ptr<Directory> directory) {
   const MutexLock names(scratch_names_);
   while (true) {
     FolderPtr parent;
+    std::string name;
     {
       const MutexLock lock(mutex_);
       if (directory->plain || !directory->parent || !directory->scratch || !directory->linked) return;
       parent = directory->parent->scratch;
+      name = directory->name;
     }
-    if (!parent || unlinkat(parent->fd(), directory->name.c_str(), AT_REMOVEDIR) != 0) return;  // not empty
+    if (!parent || !parent->Remove(name, true)) return;  // not empty
     const MutexLock lock(mutex_);
     directory->scratch = nullptr;
     directory = directory->parent;
@@ -173,14 +173,13 @@ Result<Entry> FilesystemImpl::LookupScratch(NodeId parent, std::string_view name
   auto entry = (*folder)->Find(std::string(name));
   if (!entry) return entry.error();
   if (!*entry) return NoSuchPath(name);
-  if ((*entry)->IsDirectory()) return EnterPlainDirectory(*directory, name, *std::move(*entry));
-  return scratch_files_.Enter(*std::move(*entry));
+  if ((*entry)->IsDirectory()) return EnterPlainDirectory(*directory, name, **entry);
+  return scratch_files_.Enter(**entry, (*folder)->handles());
 }
 
 Result<Entry> FilesystemImpl::EnterPlainDirectory(const std::shared_ptr<Directory>& parent, std::string_view name,
-                                                  ScratchEntry entry) {
-  const struct statx status = entry.status();
-  const auto folder = std::make_shared<const ScratchFolder>(std::move(entry));
+                                                  const ScratchEntry& entry) {
+  const auto folder = std::make_shared<const ScratchFolder>(entry, scratch_root_->handles());
   const MutexLock lock(mutex_);
   const auto child = Namespace::FindChild(*parent, name);
   if (child && !IsPlainDirectory(*child)) return NoSuchPath(name);  // a version came in between
@@ -195,26 +194,14 @@ Result<Entry> FilesystemImpl::EnterPlainDirectory(const std::shared_ptr<Director
     directory->scratch = folder;
   }
   ++names_.Find(directory->node)->lookups;
-  return Entry{fs::AttrOf(status, directory->node), kTimeout_s, kTimeout_s};
+  return Entry{fs::AttrOf(entry.status, directory->node), kTimeout_s, kTimeout_s};
 }
 
 Result<Entry> FilesystemImpl::MakeScratch(const Caller& caller, NodeId parent, std::string_view name,
                                           const MakeMode& mode, std::string_view target) {
   const auto folder = FolderFor(parent);
   if (!folder) return folder.error();
-  const int fd = (*folder)->fd();
-  const std::string text(name);
-  int failed = 0;
-  switch (mode.mode & S_IFMT) {
-    case S_IFDIR: failed = mkdirat(fd, text.c_str(), mode.mode & 07777); break;
-    case S_IFLNK: failed = symlinkat(std::string(target).c_str(), fd, text.c_str()); break;
-    default: failed = mknodat(fd, text.c_str(), mode.mode, mode.device); break;
-  }
-  if (failed != 0) return Failed(name, errno);
-  const auto made = (*folder)->Find(text);
-  if (!made) return made.error();
-  if (!*made) return NoSuchPath(name);
-  if (auto set = SetOwnerAndMode((*made)->fd(), caller, mode.mode); !set) return set.error();
+  if (auto made = (*folder)->Make(caller, std::string(name), mode, std::string(target)); !made) return made.error();
   return LookupScratch(parent, name);
 }
 
@@ -241,7 +228,7 @@ Result<void> FilesystemImpl::RemoveScratch(NodeId parent, std::string_view name,
   const auto folder = FolderOf(*directory, Missing::kLeave);
   if (!folder) return folder.error();
   if (!*folder) return NoSuchPath(name);
-  if (unlinkat((*folder)->fd(), std::string(name).c_str(), is_directory ? AT_REMOVEDIR : 0) != 0) return Failed(name, errno);
+  if (auto removed = (*folder)->Remove(std::string(name), is_directory); !removed) return removed;
   if (is_directory) {
     const MutexLock lock(mutex_);
     const auto child = Namespace::FindChild(**directory, name);
@@ -257,18 +244,25 @@ Result<void> FilesystemImpl::RemoveFolderOf(NodeId parent, std::string_view name
   if (!directory) return directory.error();
   const auto folder = FolderOf(*directory, Missing::kLeave);
   if (!folder) return folder.error();
-  if (!*folder || unlinkat((*folder)->fd(), std::string(name).c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
-  return Failed(name, errno);
+  if (!*folder) return {};
+  auto removed = (*folder)->Remove(std::string(name), true);
+  return !removed && removed.code() == Code::kNotFound ? Result<void>() : removed;
 }
 
-FilesystemImpl::FolderPtr FilesystemImpl::PlainFolder(NodeId id) {
-  const MutexLock lock(mutex_);
-  const Node* node = names_.Find(id);
-  return node != nullptr && node->directory && node->directory->plain ? node->directory->scratch : nullptr;
+DescriptorPtr FilesystemImpl::PlainFolder(NodeId id) {
+  FolderPtr folder;
+  {
+    const MutexLock lock(mutex_);
+    const Node* node = names_.Find(id);
+    if (node != nullptr && node->directory && node->directory->plain) folder = node->directory->scratch;
+  }
+  const auto open = folder ? folder->Open() : Result<DescriptorPtr>(DescriptorPtr());
+  return open ? *open : nullptr;
 }
 
 int FilesystemImpl::OpenProbe() {
-  return scratch_root_ ? open(fs::PathOf(scratch_root_->fd()).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
+  const auto root = scratch_root_ ? scratch_root_->Open() : Error{Code::kNotFound, "no scratch area"};
+  return root ? open(fs::PathOf((*root)->fd()).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
 }
 
 void FilesystemImpl::ReadExclude() {

@@ -39,7 +39,7 @@ struct StoredPlainFile {
   std::uint64_t size = 0;
 };
 Result<StoredPlainFile> Store(vcs::Store& store, const ScratchEntry& entry, std::string_view name) {
-  const mode_t mode = entry.status().stx_mode;
+  const mode_t mode = entry.status.stx_mode;
   if (S_ISLNK(mode)) {
     std::string target(PATH_MAX, '\0');
     const ssize_t size = readlinkat(entry.fd(), "", target.data(), target.size());
@@ -47,7 +47,7 @@ Result<StoredPlainFile> Store(vcs::Store& store, const ScratchEntry& entry, std:
     target.resize(static_cast<std::size_t>(size));
     const auto blob = store.AddBlob(target);
     if (!blob) return blob.error();
-    return StoredPlainFile{{*blob, vcs::FileMode::kSymlink}, entry.status(), target.size()};
+    return StoredPlainFile{{*blob, vcs::FileMode::kSymlink}, entry.status, target.size()};
   }
   if (!S_ISREG(mode)) return Error{Code::kPermission, "rename: " + vcs::Quoted(name) + ": git holds files and symlinks only"};
   const int fd = open(PathOf(entry.fd()).c_str(), O_RDONLY | O_CLOEXEC);
@@ -113,9 +113,8 @@ Result<void> FilesystemImpl::RenameScratch(const ScratchRename& rename) {
     if (!from) return from.error();
     if (!to) return to.error();
     if (!*from || !*to) return At(rename.name, ENOENT);
-    if (renameat2((*from)->fd(), std::string(rename.name).c_str(), (*to)->fd(), std::string(rename.new_name).c_str(), rename.flags) != 0) {
-      return At(rename.name, errno);
-    }
+    auto renamed = (*from)->Rename(std::string(rename.name), **to, std::string(rename.new_name), rename.flags);
+    if (!renamed) return renamed;
     const MutexLock lock(mutex_);
     const auto moved = Namespace::FindChild(**old_directory, rename.name);
     const auto other = Namespace::FindChild(**new_directory, rename.new_name);
@@ -152,10 +151,10 @@ Result<void> FilesystemImpl::RenameVersionedDirectory(const ScratchRename& renam
     if (!*behind && (rename.flags & RENAME_EXCHANGE) == 0) return {};
     const auto to = FolderOfLocked(*new_directory, Missing::kMake);
     if (!to) return to.error();
-    if (from && *from && *to &&
-        renameat2((*from)->fd(), std::string(rename.name).c_str(), (*to)->fd(), std::string(rename.new_name).c_str(), rename.flags) != 0 &&
-        errno != ENOENT) {
-      spdlog::error("{}", At(rename.name, errno).message);  // the versions have moved; the scratch files stay behind
+    if (from && *from && *to) {
+      const auto moved = (*from)->Rename(std::string(rename.name), **to, std::string(rename.new_name), rename.flags);
+      // The versions have moved; the scratch files stay behind.
+      if (!moved && moved.code() != Code::kNotFound) spdlog::error("rename: {}", moved.error().message);
     }
   }
   DropEmptyFolders(*old_directory);
@@ -206,7 +205,7 @@ Result<void> FilesystemImpl::PublishScratch(const ScratchRename& rename) {
   }
 
   auto context = std::make_shared<ScratchContext>();
-  context->node = scratch_files_.Find(KeyOf((*entry)->status()));
+  context->node = scratch_files_.Find((*entry)->key);
   context->as.who = agents_->Identify(rename.caller);
   context->as.status = stored->status;
   context->size = stored->size;
@@ -375,14 +374,13 @@ Result<void> FilesystemImpl::MoveToScratch(const ScratchRename& rename) {
     if (!aside) moved = aside.error();
     else if (!*aside) moved = RemoveVersioned(who, rename.parent, rename.name);
   }
-  if (moved && renameat(AT_FDCWD, temporary.c_str(), (*folder)->fd(), std::string(rename.new_name).c_str()) != 0) {
-    moved = At(rename.new_name, errno);
-    spdlog::error("{}; its content is {}", moved.error().message, temporary);
-    return moved;
-  }
   if (!moved) {
     unlink(temporary.c_str());
     return moved;
+  }
+  if (auto received = (*folder)->Receive(temporary, std::string(rename.new_name)); !received) {
+    spdlog::error("{}; its content is in {}", received.error().message, temporary);
+    return received;
   }
   const auto new_directory = FindDirectory(rename.new_parent);
   if (!new_directory) return {};

@@ -6,8 +6,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace concordfs::fs {
@@ -52,26 +54,35 @@ Result<std::string> ReadAttribute(Read read) {
   }
 }
 
-// Takes the descriptor.
-Result<ScratchEntry> EntryFor(int fd) {
-  const auto status = StatusOf(fd);
-  if (status) return ScratchEntry(fd, *status);
-  close(fd);
-  return status.error();
+Result<ScratchEntry> EntryOf(DescriptorPtr file, const FileHandles& handles) {
+  const auto status = StatusOf(file->fd());
+  if (!status) return status.error();
+  PlainFileKey key{status->stx_dev_major, status->stx_dev_minor, status->stx_ino, handles.Of(file->fd())};
+  return ScratchEntry{std::move(file), *status, std::move(key)};
 }
+
+Result<void> ResultOf(const std::string& what, int returned) {
+  return returned == 0 ? Result<void>() : SystemError(what, errno);
+}
+
+// A file handle with the room that it may need.
+class HandleBuffer {
+ public:
+  HandleBuffer() { handle()->handle_bytes = MAX_HANDLE_SZ; }
+  explicit HandleBuffer(const std::string& text) { std::memcpy(bytes_, text.data(), std::min(text.size(), sizeof(bytes_))); }
+
+  file_handle* handle() { return reinterpret_cast<file_handle*>(bytes_); }
+  bool Read(int fd, int* mount) { return name_to_handle_at(fd, "", handle(), mount, AT_EMPTY_PATH) == 0; }
+  std::string Text() { return std::string(bytes_, sizeof(file_handle) + handle()->handle_bytes); }
+
+ private:
+  alignas(file_handle) char bytes_[sizeof(file_handle) + MAX_HANDLE_SZ] = {};
+};
 
 }  // namespace
 
-ScratchEntry::~ScratchEntry() {
+Descriptor::~Descriptor() {
   if (fd_ >= 0) close(fd_);
-}
-
-ScratchEntry::ScratchEntry(ScratchEntry&& other) noexcept : fd_(other.Take()), status_(other.status_) {}
-
-int ScratchEntry::Take() { return std::exchange(fd_, -1); }
-
-PlainFileKey KeyOf(const struct statx& status) {
-  return PlainFileKey{status.stx_dev_major, status.stx_dev_minor, status.stx_ino};
 }
 
 NodeId InodeOf(const PlainFileKey& key) { return kInodeOffset + key.ino; }
@@ -87,7 +98,7 @@ Result<struct statx> StatusOf(int fd) {
 Attr AttrOf(const struct statx& status, NodeId node) {
   Attr attr;
   attr.node = node;
-  attr.ino = InodeOf(KeyOf(status));
+  attr.ino = kInodeOffset + status.stx_ino;
   attr.mode = status.stx_mode;
   attr.links = status.stx_nlink;
   attr.uid = status.stx_uid;
@@ -119,6 +130,18 @@ Result<void> ChangeAttributes(int fd, const AttrChange& change) {
     if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) return SystemError("utimensat", errno);
   }
   return {};
+}
+
+Result<void> TakePrivilegesAway(int fd, const Caller& caller) {
+  if (caller.uid == 0) return {};
+  const auto now = StatusOf(fd);
+  if (!now) return now.error();
+  mode_t privileges = now->stx_mode & S_ISUID;
+  if ((now->stx_mode & S_IXGRP) != 0) privileges |= now->stx_mode & S_ISGID;
+  if (privileges == 0) return {};
+  AttrChange change;
+  change.mode = now->stx_mode & ~privileges & 07777;
+  return ChangeAttributes(fd, change);
 }
 
 Result<void> SetOwnerAndMode(int fd, const Caller& caller, mode_t mode) {
@@ -161,36 +184,71 @@ Result<std::vector<std::string>> ListXattr(int fd) {
   return names;
 }
 
+FileHandles::FileHandles(DescriptorPtr folder) : folder_(std::move(folder)) {
+  HandleBuffer buffer;
+  if (!buffer.Read(folder_->fd(), &mount_)) return;
+  const int fd = open_by_handle_at(folder_->fd(), buffer.handle(), O_PATH | O_CLOEXEC);
+  work_ = fd >= 0;
+  if (work_) close(fd);
+}
+
+std::string FileHandles::Of(int fd) const {
+  HandleBuffer buffer;
+  int mount = -1;
+  if (!work_ || !buffer.Read(fd, &mount) || mount != mount_) return "";
+  return buffer.Text();
+}
+
+Result<DescriptorPtr> FileHandles::Open(const std::string& handle) const {
+  HandleBuffer buffer(handle);
+  const int fd = open_by_handle_at(folder_->fd(), buffer.handle(), O_PATH | O_CLOEXEC);
+  if (fd < 0 && errno == ESTALE) return Error{Code::kNotFound, "scratch file: it is gone"};
+  if (fd < 0) return SystemError("scratch file", errno);
+  return std::make_shared<const Descriptor>(fd);
+}
+
+PlainFile::PlainFile(const ScratchEntry& entry, std::shared_ptr<const FileHandles> handles)
+    : key_(entry.key), handles_(std::move(handles)), held_(key_.handle.empty() ? entry.file : nullptr) {}
+
+Result<DescriptorPtr> PlainFile::Open() const { return held_ ? Result<DescriptorPtr>(held_) : handles_->Open(key_.handle); }
+
+ScratchFolder::ScratchFolder(const ScratchEntry& entry, std::shared_ptr<const FileHandles> handles)
+    : file_(entry, handles), handles_(std::move(handles)) {}
+
 bool ScratchFolder::IsGone() const {
-  const auto status = StatusOf(fd());
+  const auto folder = Open();
+  const auto status = folder ? StatusOf((*folder)->fd()) : Result<struct statx>(folder.error());
   return !status || status->stx_nlink == 0;
 }
 
 Result<std::optional<ScratchEntry>> ScratchFolder::Find(const std::string& name) const {
-  const int fd = openat(this->fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  const int fd = openat((*folder)->fd(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return std::optional<ScratchEntry>();
   if (fd < 0) return SystemError(name, errno);
-  auto entry = EntryFor(fd);
+  auto entry = EntryOf(std::make_shared<const Descriptor>(fd), *handles_);
   if (!entry) return entry.error();
-  return std::optional<ScratchEntry>(*std::move(entry));
+  return std::optional(*std::move(entry));
 }
 
 Result<std::shared_ptr<const ScratchFolder>> ScratchFolder::FindFolder(const std::string& name) const {
-  auto found = Find(name);
+  const auto found = Find(name);
   if (!found) return found.error();
   if (!*found || !(*found)->IsDirectory()) return std::shared_ptr<const ScratchFolder>();
-  return std::make_shared<const ScratchFolder>(*std::move(*found));
+  return std::make_shared<const ScratchFolder>(**found, handles_);
 }
 
-Result<std::shared_ptr<const ScratchFolder>> ScratchFolder::MakeFolder(const std::string& name) const {
-  if (mkdirat(fd(), name.c_str(), 0755) != 0) return SystemError(name, errno);
-  auto made = FindFolder(name);
-  if (made && !*made) return Error{Code::kNotFound, name + ": was removed at once"};
-  return made;
+Result<ScratchEntry> ScratchFolder::EntryFor(const Descriptor& file) const {
+  const int fd = open(PathOf(file.fd()).c_str(), O_PATH | O_CLOEXEC);
+  if (fd < 0) return SystemError("scratch file", errno);
+  return EntryOf(std::make_shared<const Descriptor>(fd), *handles_);
 }
 
 Result<std::vector<DirEntry>> ScratchFolder::List() const {
-  const int fd = openat(this->fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  const int fd = openat((*folder)->fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return SystemError("scratch folder", errno);
   DIR* const stream = fdopendir(fd);
   if (stream == nullptr) {
@@ -211,6 +269,73 @@ Result<std::vector<DirEntry>> ScratchFolder::List() const {
   return entries;
 }
 
+Result<std::shared_ptr<const ScratchFolder>> ScratchFolder::MakeFolder(const std::string& name) const {
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  if (mkdirat((*folder)->fd(), name.c_str(), 0755) != 0) return SystemError(name, errno);
+  auto made = FindFolder(name);
+  if (made && !*made) return Error{Code::kNotFound, name + ": was removed at once"};
+  return made;
+}
+
+Result<void> ScratchFolder::Make(const Caller& caller, const std::string& name, const MakeMode& mode,
+                                 const std::string& target) const {
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  const int fd = (*folder)->fd();
+  int failed = 0;
+  switch (mode.mode & S_IFMT) {
+    case S_IFDIR: failed = mkdirat(fd, name.c_str(), mode.mode & 07777); break;
+    case S_IFLNK: failed = symlinkat(target.c_str(), fd, name.c_str()); break;
+    default: failed = mknodat(fd, name.c_str(), mode.mode, mode.device); break;
+  }
+  if (failed != 0) return SystemError(name, errno);
+  const auto made = Find(name);
+  if (!made) return made.error();
+  return *made ? SetOwnerAndMode((*made)->fd(), caller, mode.mode) : Error{Code::kNotFound, name + ": was removed at once"};
+}
+
+Result<void> ScratchFolder::Link(int fd, const std::string& name) const {
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  const std::string path = PathOf(fd);
+  return ResultOf(name, linkat(AT_FDCWD, path.c_str(), (*folder)->fd(), name.c_str(), AT_SYMLINK_FOLLOW));
+}
+
+Result<DescriptorPtr> ScratchFolder::OpenFile(const std::string& name, int flags, mode_t mode) const {
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  const int fd = openat((*folder)->fd(), name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
+  if (fd < 0) return SystemError(name, errno);
+  return std::make_shared<const Descriptor>(fd);
+}
+
+Result<void> ScratchFolder::Remove(const std::string& name, bool is_directory) const {
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  return ResultOf(name, unlinkat((*folder)->fd(), name.c_str(), is_directory ? AT_REMOVEDIR : 0));
+}
+
+Result<void> ScratchFolder::Rename(const std::string& name, const ScratchFolder& to, const std::string& new_name,
+                                   unsigned flags) const {
+  const auto from_folder = Open();
+  const auto to_folder = to.Open();
+  if (!from_folder) return from_folder.error();
+  if (!to_folder) return to_folder.error();
+  return ResultOf(name, renameat2((*from_folder)->fd(), name.c_str(), (*to_folder)->fd(), new_name.c_str(), flags));
+}
+
+Result<void> ScratchFolder::Receive(const std::string& path, const std::string& name) const {
+  const auto folder = Open();
+  if (!folder) return folder.error();
+  return ResultOf(name, renameat(AT_FDCWD, path.c_str(), (*folder)->fd(), name.c_str()));
+}
+
+Result<void> ScratchFolder::Sync() const {
+  const auto folder = OpenFile(".", O_RDONLY | O_DIRECTORY, 0);
+  return folder ? ResultOf("scratch folder", fsync((*folder)->fd())) : folder.error();
+}
+
 Result<std::shared_ptr<const ScratchFolder>> OpenScratchRoot(const std::filesystem::path& git_dir,
                                                              const std::string& ref, Missing missing) {
   const std::filesystem::path ours = git_dir / "concordfs";
@@ -221,12 +346,14 @@ Result<std::shared_ptr<const ScratchFolder>> OpenScratchRoot(const std::filesyst
       if (mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) return SystemError(folder.string(), errno);
     }
   }
-  const int fd = open(root.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = open(root.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT && missing == Missing::kLeave) return std::shared_ptr<const ScratchFolder>();
   if (fd < 0) return SystemError(root.string(), errno);
-  auto entry = EntryFor(fd);
+  const auto folder = std::make_shared<const Descriptor>(fd);
+  auto handles = std::make_shared<const FileHandles>(folder);
+  const auto entry = EntryOf(folder, *handles);
   if (!entry) return entry.error();
-  return std::make_shared<const ScratchFolder>(*std::move(entry));
+  return std::make_shared<const ScratchFolder>(*entry, std::move(handles));
 }
 
 }  // namespace concordfs::fs

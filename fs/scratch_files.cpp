@@ -29,34 +29,20 @@ bool SameContent(const struct statx& a, const struct statx& b) {
 
 }  // namespace
 
-ScratchFiles::Handle::~Handle() {
-  if (fd >= 0) close(fd);
-}
-
-ScratchFiles::~ScratchFiles() = default;
-
 ScratchFiles::Node* ScratchFiles::FindLocked(NodeId node) {
   const auto found = nodes_.find(node);
   return found == nodes_.end() ? nullptr : found->second.get();
 }
 
-Entry ScratchFiles::EnterLocked(std::shared_ptr<const ScratchEntry> entry, const struct statx& status) {
-  const auto [at, added] = by_key_.try_emplace(KeyOf(status), 0);
+Entry ScratchFiles::Enter(const ScratchEntry& entry, const std::shared_ptr<const FileHandles>& handles) {
+  const MutexLock lock(mutex_);
+  const auto [at, added] = by_key_.try_emplace(entry.key, 0);
   if (added) {
     at->second = kScratchBit | next_++;
-    auto node = std::make_unique<Node>();
-    node->entry = std::move(entry);
-    nodes_.emplace(at->second, std::move(node));
+    nodes_.emplace(at->second, std::make_unique<Node>(std::make_shared<const PlainFile>(entry, handles)));
   }
   ++FindLocked(at->second)->lookups;
-  return Entry{AttrOf(status, at->second), kTimeout_s, kTimeout_s};
-}
-
-Entry ScratchFiles::Enter(ScratchEntry entry) {
-  const struct statx status = entry.status();
-  auto shared = std::make_shared<const ScratchEntry>(std::move(entry));
-  const MutexLock lock(mutex_);
-  return EnterLocked(std::move(shared), status);
+  return Entry{AttrOf(entry.status, at->second), kTimeout_s, kTimeout_s};
 }
 
 void ScratchFiles::Forget(NodeId node, std::uint64_t lookups) {
@@ -70,7 +56,7 @@ void ScratchFiles::Forget(NodeId node, std::uint64_t lookups) {
 void ScratchFiles::PruneLocked(NodeId node) {
   const Node* const found = FindLocked(node);
   if (found == nullptr || found->lookups > 0 || found->handles > 0) return;
-  by_key_.erase(KeyOf(found->entry->status()));
+  by_key_.erase(found->file->key());
   nodes_.erase(node);
 }
 
@@ -80,11 +66,15 @@ std::optional<NodeId> ScratchFiles::Find(const PlainFileKey& key) {
   return found == by_key_.end() ? std::nullopt : std::optional(found->second);
 }
 
-Result<std::shared_ptr<const ScratchEntry>> ScratchFiles::Hold(NodeId node) {
-  const MutexLock lock(mutex_);
-  const Node* const found = FindLocked(node);
-  if (found == nullptr) return NoSuchNode();
-  return found->entry;
+Result<DescriptorPtr> ScratchFiles::Hold(NodeId node) {
+  std::shared_ptr<const PlainFile> file;
+  {
+    const MutexLock lock(mutex_);
+    const Node* const found = FindLocked(node);
+    if (found == nullptr) return NoSuchNode();
+    file = found->file;
+  }
+  return file->Open();
 }
 
 std::shared_ptr<const ScratchFiles::Handle> ScratchFiles::FindHandle(HandleId handle) {
@@ -101,15 +91,17 @@ Result<Attr> ScratchFiles::GetAttr(NodeId node) {
   return AttrOf(*status, node);
 }
 
-Result<Attr> ScratchFiles::SetAttr(NodeId node, const AttrChange& change, std::optional<HandleId> handle) {
+Result<Attr> ScratchFiles::SetAttr(const Caller& caller, NodeId node, const AttrChange& change,
+                                   std::optional<HandleId> handle) {
   const auto entry = Hold(node);
   if (!entry) return entry.error();
   const int fd = (*entry)->fd();
   if (change.size) {
     const auto size = static_cast<off_t>(*change.size);
     const auto open = handle ? FindHandle(*handle) : nullptr;
-    const bool failed = open && open->writable ? ftruncate(open->fd, size) != 0 : truncate(PathOf(fd).c_str(), size) != 0;
+    const bool failed = open && open->writable ? ftruncate(open->fd(), size) != 0 : truncate(PathOf(fd).c_str(), size) != 0;
     if (failed) return SystemError("truncate", errno);
+    if (auto taken = TakePrivilegesAway(fd, caller); !taken) return taken.error();
   }
   if (auto changed = ChangeAttributes(fd, change); !changed) return changed.error();
   return GetAttr(node);
@@ -126,14 +118,14 @@ Result<std::string> ScratchFiles::ReadSymlink(NodeId node) {
 }
 
 Result<Entry> ScratchFiles::MakeLink(NodeId node, const ScratchFolder& folder, const std::string& name) {
-  auto entry = Hold(node);
-  if (!entry) return entry.error();
-  const int fd = (*entry)->fd();
-  if (linkat(AT_FDCWD, PathOf(fd).c_str(), folder.fd(), name.c_str(), AT_SYMLINK_FOLLOW) != 0) return SystemError("link", errno);
-  const auto status = StatusOf(fd);
-  if (!status) return status.error();
+  const auto file = Hold(node);
+  if (!file) return file.error();
+  if (auto linked = folder.Link((*file)->fd(), name); !linked) return linked.error();
+  const auto attr = GetAttr(node);
+  if (!attr) return attr.error();
   const MutexLock lock(mutex_);
-  return EnterLocked(*std::move(entry), *status);
+  ++FindLocked(node)->lookups;
+  return Entry{*attr, kTimeout_s, kTimeout_s};
 }
 
 Result<std::string> ScratchFiles::GetXattr(NodeId node, const std::string& name) {
@@ -156,11 +148,9 @@ Result<std::vector<std::string>> ScratchFiles::ListXattr(NodeId node) {
   return entry ? fs::ListXattr((*entry)->fd()) : Result<std::vector<std::string>>(entry.error());
 }
 
-Opened ScratchFiles::AddHandle(NodeId node, int fd, int flags) {
-  auto handle = std::make_shared<Handle>();
-  handle->node = node;
-  handle->fd = fd;
-  handle->writable = Writes(flags);
+Opened ScratchFiles::AddHandle(NodeId node, DescriptorPtr file, int flags) {
+  const int fd = file->fd();
+  auto handle = std::make_shared<const Handle>(Handle{node, std::move(file), Writes(flags)});
   const MutexLock lock(mutex_);
   ++FindLocked(node)->handles;  // the kernel has looked it up, and keeps that until it has our answer
   const HandleId id = kScratchBit | next_++;
@@ -173,7 +163,6 @@ Opened ScratchFiles::AddHandle(NodeId node, int fd, int flags) {
 }
 
 Result<Opened> ScratchFiles::Open(const Caller& caller, NodeId node, int flags) {
-  std::shared_ptr<const ScratchEntry> entry;
   {
     const MutexLock lock(mutex_);
     Node* const found = FindLocked(node);
@@ -182,55 +171,52 @@ Result<Opened> ScratchFiles::Open(const Caller& caller, NodeId node, int flags) 
       found->sent_away.insert(caller.tid);
       return Error{Code::kStale, "redirected"};  // whoever comes back (by /proc/self/fd) is served
     }
-    entry = found->entry;
   }
-  const int fd = open(PathOf(entry->fd()).c_str(), DaemonFlags(flags));
+  const auto file = Hold(node);
+  if (!file) return file.error();
+  const int fd = open(PathOf((*file)->fd()).c_str(), DaemonFlags(flags));
   if (fd < 0) return SystemError("open", errno);
-  return AddHandle(node, fd, flags);
+  auto opened = std::make_shared<const Descriptor>(fd);
+  if ((flags & O_TRUNC) != 0) {
+    if (auto taken = TakePrivilegesAway(fd, caller); !taken) return taken.error();
+  }
+  return AddHandle(node, std::move(opened), flags);
 }
 
 Result<Created> ScratchFiles::Create(const Caller& caller, const ScratchFolder& folder, const std::string& name,
                                      mode_t mode, int flags) {
   // Whether it is new decides who owns it; without O_EXCL both are right.
-  int fd = openat(folder.fd(), name.c_str(), DaemonFlags(flags) | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 07777);
-  if (fd >= 0) {
-    if (auto set = SetOwnerAndMode(fd, caller, mode); !set) {
-      close(fd);
-      return set.error();
-    }
-  } else if (errno == EEXIST && (flags & O_EXCL) == 0) {
-    fd = openat(folder.fd(), name.c_str(), DaemonFlags(flags) | O_NOFOLLOW);
+  auto file = folder.OpenFile(name, DaemonFlags(flags) | O_CREAT | O_EXCL, mode & 07777);
+  if (file) {
+    if (auto set = SetOwnerAndMode((*file)->fd(), caller, mode); !set) return set.error();
+  } else if (file.code() == Code::kExists && (flags & O_EXCL) == 0) {
+    file = folder.OpenFile(name, DaemonFlags(flags), 0);
   }
-  if (fd < 0) return SystemError("create", errno);
-  const int path_fd = open(PathOf(fd).c_str(), O_PATH | O_CLOEXEC);
-  const auto status = path_fd >= 0 ? StatusOf(path_fd) : SystemError("create", errno);
-  if (!status) {
-    close(fd);
-    if (path_fd >= 0) close(path_fd);
-    return status.error();
-  }
+  if (!file) return file.error();
+  const auto entry = folder.EntryFor(**file);
+  if (!entry) return entry.error();
   Created created;
-  created.entry = Enter(ScratchEntry(path_fd, *status));
-  created.opened = AddHandle(created.entry.attr.node, fd, flags);
+  created.entry = Enter(*entry, folder.handles());
+  created.opened = AddHandle(created.entry.attr.node, *std::move(file), flags);
   return created;
 }
 
 Result<std::size_t> ScratchFiles::Read(HandleId handle, std::uint64_t offset, std::span<char> out) {
   ++reads_;
   const auto open = FindHandle(handle);
-  return open ? ReadAt(open->fd, offset, out) : BadHandle();
+  return open ? ReadAt(open->fd(), offset, out) : BadHandle();
 }
 
 Result<void> ScratchFiles::Write(HandleId handle, std::uint64_t offset, std::string_view data) {
   ++writes_;
   const auto open = FindHandle(handle);
-  return open ? WriteAt(open->fd, offset, data) : BadHandle();
+  return open ? WriteAt(open->fd(), offset, data) : BadHandle();
 }
 
 Result<void> ScratchFiles::Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) {
   const auto open = FindHandle(handle);
   if (!open) return BadHandle();
-  if (fallocate(open->fd, mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+  if (fallocate(open->fd(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
     return SystemError("fallocate", errno);
   }
   return {};
@@ -239,7 +225,7 @@ Result<void> ScratchFiles::Allocate(HandleId handle, int mode, std::uint64_t off
 Result<std::uint64_t> ScratchFiles::Seek(HandleId handle, std::uint64_t offset, int whence) {
   const auto open = FindHandle(handle);
   if (!open) return BadHandle();
-  const off_t place = lseek(open->fd, static_cast<off_t>(offset), whence);
+  const off_t place = lseek(open->fd(), static_cast<off_t>(offset), whence);
   if (place < 0) return SystemError("lseek", errno);
   return static_cast<std::uint64_t>(place);
 }
@@ -247,7 +233,7 @@ Result<std::uint64_t> ScratchFiles::Seek(HandleId handle, std::uint64_t offset, 
 Result<void> ScratchFiles::Sync(HandleId handle) {
   const auto open = FindHandle(handle);
   if (!open) return BadHandle();
-  if (fsync(open->fd) != 0) return SystemError("fsync", errno);
+  if (fsync(open->fd()) != 0) return SystemError("fsync", errno);
   return {};
 }
 
@@ -279,9 +265,9 @@ std::optional<ScratchFiles::Unpublished> ScratchFiles::FindUnpublished(HandleId 
     if (node == nullptr || !node->published) return std::nullopt;
     published = node->published;
   }
-  const auto status = StatusOf(open->fd);
+  const auto status = StatusOf(open->fd());
   if (!status || SameContent(*status, published->status)) return std::nullopt;
-  return Unpublished{open->node, open->fd, *std::move(published)};
+  return Unpublished{open->node, open->fd(), *std::move(published)};
 }
 
 std::optional<NodeId> ScratchFiles::WrittenNode(HandleId handle) {

@@ -36,18 +36,17 @@ struct PublishedAs {
 class ScratchFiles {
  public:
   ScratchFiles() = default;
-  ~ScratchFiles();
   ScratchFiles(const ScratchFiles&) = delete;
   ScratchFiles& operator=(const ScratchFiles&) = delete;
 
   // The answer to a lookup of what was found: not a directory.
-  Entry Enter(ScratchEntry entry) EXCLUDES(mutex_);
+  Entry Enter(const ScratchEntry& entry, const std::shared_ptr<const FileHandles>& handles) EXCLUDES(mutex_);
   void Forget(NodeId node, std::uint64_t lookups) EXCLUDES(mutex_);
   // The node of a file, if the kernel knows it.
   std::optional<NodeId> Find(const PlainFileKey& key) EXCLUDES(mutex_);
 
   Result<Attr> GetAttr(NodeId node);
-  Result<Attr> SetAttr(NodeId node, const AttrChange& change, std::optional<HandleId> handle);
+  Result<Attr> SetAttr(const Caller& caller, NodeId node, const AttrChange& change, std::optional<HandleId> handle);
   Result<std::string> ReadSymlink(NodeId node);
   Result<Entry> MakeLink(NodeId node, const ScratchFolder& folder, const std::string& name);
 
@@ -91,7 +90,9 @@ class ScratchFiles {
 
  private:
   struct Node {
-    std::shared_ptr<const ScratchEntry> entry;
+    explicit Node(std::shared_ptr<const PlainFile> what) : file(std::move(what)) {}
+
+    const std::shared_ptr<const PlainFile> file;
     std::uint64_t lookups = 0;
     int handles = 0;
     std::optional<PublishedAs> published;
@@ -99,18 +100,17 @@ class ScratchFiles {
   };
   struct Handle {
     NodeId node = 0;
-    int fd = -1;
+    DescriptorPtr file;
     bool writable = false;
-    ~Handle();
+    int fd() const { return file->fd(); }
   };
 
   Node* FindLocked(NodeId node) REQUIRES(mutex_);
-  Entry EnterLocked(std::shared_ptr<const ScratchEntry> entry, const struct statx& status) REQUIRES(mutex_);
   void PruneLocked(NodeId node) REQUIRES(mutex_);
-  // The node's descriptor, which lives as long as the caller holds the result.
-  Result<std::shared_ptr<const ScratchEntry>> Hold(NodeId node) EXCLUDES(mutex_);
+  // A descriptor of the node's file, by O_PATH.
+  Result<DescriptorPtr> Hold(NodeId node) EXCLUDES(mutex_);
   std::shared_ptr<const Handle> FindHandle(HandleId handle) EXCLUDES(mutex_);
-  Opened AddHandle(NodeId node, int fd, int flags) EXCLUDES(mutex_);
+  Opened AddHandle(NodeId node, DescriptorPtr file, int flags) EXCLUDES(mutex_);
 
   // Own synchronisation.
   std::atomic<std::uint64_t> reads_{0};

@@ -92,7 +92,7 @@ fs::FilesystemOptions OptionsOf(const MountRequest& request, const vcs::git::Rep
   return options;
 }
 
-// Each scratch file that the kernel knows takes a descriptor.
+// Open files take descriptors, and where file handles can't be used, so does each scratch file that the kernel knows.
 void RaiseFileLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

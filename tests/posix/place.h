@@ -34,6 +34,8 @@ class Place {
   bool HasExtendedAttributes() const { return kind_ != Kind::kVersioned; }
   // By --max-file-size, and by the disk; memory takes any size.
   bool LimitsSizes() const { return IsInMount(); }
+  // fcntl takes O_APPEND away. Where the kernel passes writes through, the plain file stays as it was opened.
+  bool CanStopAppending() const { return kind_ != Kind::kScratch; }
   // st_ino belongs to a version: it changes with a commit.
   bool KeepsInodeNumbers() const { return kind_ != Kind::kVersioned; }
   // A versioned file that is made is a commit: thousands of them come from outside.
