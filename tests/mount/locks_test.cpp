@@ -19,11 +19,11 @@ class LocksOnMount : public MountTest {
     ASSERT_EQ(python.Do("fd = os.open('f', " + flags + ")"), "ok");
   }
   // A child process of the test's, as an agent, that prints "locked" when it has the lock and goes on at the end of its
-  // standard input. The script has fcntl and fd, which is open on f.
-  std::unique_ptr<Process> Locker(const std::string& agent, const std::string& lock,
-                                  const char* flags = "os.O_RDWR") const {
-    const std::string script = std::string("import fcntl, os, sys\nfd = os.open('f', ") + flags +
-                               ")\nprint('ready', flush=True)\n" + lock +
+  // standard input. The script has fcntl and fd, which is open on f. `before` is done before it is said to be ready.
+  std::unique_ptr<Process> Locker(const std::string& agent, const std::string& lock, const char* flags = "os.O_RDWR",
+                                  const std::string& before = "") const {
+    const std::string script = std::string("import fcntl, os, sys\nfd = os.open('f', ") + flags + ")\n" + before +
+                               "\nprint('ready', flush=True)\n" + lock +
                                "\nprint('locked', flush=True)\nsys.stdin.read()\n";
     auto process = std::make_unique<Process>(ProcessSpec{.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", script},
                                                          .cwd = Dir(),
@@ -134,7 +134,7 @@ TEST_F(LocksOnMount, DeadlocksAreFound) {
   AgentPython one("one", Dir());
   OpenIn(one);
   ASSERT_EQ(one.Do(kTryRecord), "ok");
-  const auto two = Locker("two", "g = os.open('g', os.O_RDWR)\nfcntl.lockf(g, fcntl.LOCK_EX)\n" + std::string(kRecord));
+  const auto two = Locker("two", kRecord, "os.O_RDWR", "g = os.open('g', os.O_RDWR)\nfcntl.lockf(g, fcntl.LOCK_EX)");
   ASSERT_TRUE(Waits(*two));
   EXPECT_EQ(one.Do("try:\n  fcntl.lockf(os.open('g', os.O_RDWR), fcntl.LOCK_EX)\nexcept OSError as error:\n  "
                    "answer = error.errno"),
