@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "fs/descriptor.h"
+
 namespace concordfs::fs {
 namespace {
 
@@ -16,15 +18,14 @@ constexpr std::size_t kMaxProcFile = 1 << 20;  // bytes; an environment is small
 
 // The file's text, or nothing. Files in /proc have no size to ask for.
 std::optional<std::string> ReadProcFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return std::nullopt;
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return std::nullopt;
   std::string text;
   char buffer[4096];
   ssize_t count;
-  while (text.size() < kMaxProcFile && (count = read(fd, buffer, sizeof(buffer))) > 0) {
+  while (text.size() < kMaxProcFile && (count = read(file.fd(), buffer, sizeof(buffer))) > 0) {
     text.append(buffer, static_cast<std::size_t>(count));
   }
-  close(fd);
   return text;
 }
 

@@ -45,25 +45,10 @@ Result<void> SyncDescriptor(int fd, const std::string& path) {
 Result<void> SyncFolder(const std::filesystem::path& folder) {
   const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.is_open()) return SystemError(folder.string(), errno);
-  return SyncDescriptor(fd.get(), folder.string());
+  return SyncDescriptor(fd.fd(), folder.string());
 }
 
 }  // namespace
-
-Descriptor::~Descriptor() {
-  if (is_open()) close(fd_);
-}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  if (this == &other) return *this;
-  if (is_open()) close(fd_);
-  fd_ = other.Release();
-  return *this;
-}
-
-int Descriptor::Release() {
-  return std::exchange(fd_, -1);
-}
 
 std::filesystem::path AttributesFolder(const std::filesystem::path& git_dir, const std::string& ref) {
   constexpr std::string_view kHeads = "refs/heads/";
@@ -84,7 +69,7 @@ Result<void> AttributeLog::Follow(IfMissing if_missing) {
   if (missing && errno != ENOENT) return SystemError(file(), errno);
   struct stat opened {};
   if (log_.is_open()) {
-    if (fstat(log_.get(), &opened) != 0) return SystemError(file(), errno);
+    if (fstat(log_.fd(), &opened) != 0) return SystemError(file(), errno);
     if (missing) return Error{Code::kNotFound, file() + ": was removed"};
     const bool same = opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
     if (same && (writable_ || if_missing == IfMissing::kFail)) return {};
@@ -99,7 +84,7 @@ Result<void> AttributeLog::Follow(IfMissing if_missing) {
   }
   if (!fresh.is_open()) return SystemError(file(), errno);
   struct stat status {};
-  if (fstat(fresh.get(), &status) != 0) return SystemError(file(), errno);
+  if (fstat(fresh.fd(), &status) != 0) return SystemError(file(), errno);
   if (!log_.is_open() || status.st_ino != opened.st_ino || status.st_dev != opened.st_dev) {
     ReadAnew();
     named_ = false;
@@ -125,7 +110,7 @@ Result<void> AttributeLog::OpenForWriting() {
 }
 
 bool AttributeLog::LockExclusively() {
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+  if (flock(lock_.fd(), LOCK_EX | LOCK_NB) != 0) {
     LockShared();  // the attempt lost it
     return false;
   }
@@ -138,7 +123,7 @@ bool AttributeLog::LockExclusively() {
 void AttributeLog::LockShared() {
   // Waits only while another one writes the log anew. Where there are no locks (ENOLCK), there is no exclusive one,
   // either.
-  while (flock(lock_.get(), LOCK_SH) != 0 && errno == EINTR) {
+  while (flock(lock_.fd(), LOCK_SH) != 0 && errno == EINTR) {
   }
 }
 
@@ -148,14 +133,14 @@ Result<AttributeLog::News> AttributeLog::Read() {
     return followed.error();
   }
   struct stat status {};
-  if (fstat(log_.get(), &status) != 0) return SystemError(file(), errno);
+  if (fstat(log_.fd(), &status) != 0) return SystemError(file(), errno);
   const auto size = static_cast<std::uint64_t>(status.st_size);
   if (size < read_) ReadAnew();  // somebody cut it
   News news;
   news.anew = anew_;
   if (size - read_ > kMaxReadSize) return Error{Code::kTooBig, file() + ": " + std::to_string(size) + " bytes"};
   news.lines.resize(size - read_);
-  const auto count = ReadAt(log_.get(), read_, news.lines);
+  const auto count = ReadAt(log_.fd(), read_, news.lines);
   if (!count) return Error{count.code(), file() + ": " + count.error().message};
   news.lines.resize(*count);
   const std::size_t last = news.lines.rfind('\n');
@@ -169,8 +154,8 @@ AttributeLog::Appended AttributeLog::Append(std::string_view lines) {
   if (auto opened = OpenForWriting(); !opened) return {0, true, opened.error()};
   struct stat status {};
   char last = '\n';
-  if (fstat(log_.get(), &status) != 0) return {0, true, SystemError(file(), errno)};
-  if (status.st_size > 0 && pread(log_.get(), &last, 1, status.st_size - 1) != 1) last = ' ';
+  if (fstat(log_.fd(), &status) != 0) return {0, true, SystemError(file(), errno)};
+  if (status.st_size > 0 && pread(log_.fd(), &last, 1, status.st_size - 1) != 1) last = ' ';
   std::string with_end;
   const std::string_view spoil = last == '\n' ? "" : kSpoil;
   if (!spoil.empty()) with_end = std::string(spoil) + std::string(lines);
@@ -178,10 +163,10 @@ AttributeLog::Appended AttributeLog::Append(std::string_view lines) {
 
   ssize_t count = -1;
   do {
-    count = write(log_.get(), text.data(), text.size());
+    count = write(log_.fd(), text.data(), text.size());
   } while (count < 0 && errno == EINTR);
   if (count < 0) return {0, true, SystemError(file(), errno)};
-  const auto end = static_cast<std::uint64_t>(lseek(log_.get(), 0, SEEK_CUR));  // O_APPEND: behind what was written
+  const auto end = static_cast<std::uint64_t>(lseek(log_.fd(), 0, SEEK_CUR));  // O_APPEND: behind what was written
   const auto written = static_cast<std::size_t>(count);
   Appended appended;
   appended.in_order = !anew_ && end - written == read_;
@@ -209,9 +194,9 @@ Result<void> AttributeLog::WriteAnew(std::string_view lines) {
   const std::string temporary = file() + ".new";
   Descriptor fresh(open(temporary.c_str(), O_RDWR | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fresh.is_open()) return SystemError(temporary, errno);
-  auto written = WriteAt(fresh.get(), 0, lines);
+  auto written = WriteAt(fresh.fd(), 0, lines);
   // Once its name is taken, the old log is gone: the new one has to be on disk before.
-  if (written) written = SyncDescriptor(fresh.get(), temporary);
+  if (written) written = SyncDescriptor(fresh.fd(), temporary);
   if (written && rename(temporary.c_str(), file().c_str()) != 0) written = SystemError(file(), errno);
   if (!written) {
     unlink(temporary.c_str());
@@ -230,14 +215,14 @@ Result<void> AttributeLog::CutTornEnd() {
   if (!LockExclusively()) return {};
   Result<void> cut;
   struct stat status {};
-  if (fstat(log_.get(), &status) != 0) {
+  if (fstat(log_.fd(), &status) != 0) {
     cut = SystemError(file(), errno);
   } else if (!anew_ && static_cast<std::uint64_t>(status.st_size) > read_) {
     std::string rest(static_cast<std::size_t>(status.st_size) - read_, '\0');
-    const auto count = ReadAt(log_.get(), read_, rest);
+    const auto count = ReadAt(log_.fd(), read_, rest);
     if (!count) {
       cut = count.error();
-    } else if (rest.find('\n') == std::string::npos && ftruncate(log_.get(), static_cast<off_t>(read_)) != 0) {
+    } else if (rest.find('\n') == std::string::npos && ftruncate(log_.fd(), static_cast<off_t>(read_)) != 0) {
       cut = SystemError(file(), errno);
     }
   }
@@ -247,7 +232,7 @@ Result<void> AttributeLog::CutTornEnd() {
 
 Result<void> AttributeLog::Sync() {
   if (!log_.is_open()) return {};
-  if (fdatasync(log_.get()) != 0) return SystemError(file(), errno);
+  if (fdatasync(log_.fd()) != 0) return SystemError(file(), errno);
   if (named_) return {};
   const std::filesystem::path attributes = folder_.parent_path();
   for (const auto& folder : {folder_, attributes, attributes.parent_path()}) {

@@ -13,27 +13,10 @@
 #include <string>
 #include <string_view>
 
+#include "fs/descriptor.h"
 #include "vcs/result.h"
 
 namespace concordfs::fs {
-
-// An open descriptor, or none.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : fd_(other.Release()) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-
-  int get() const { return fd_; }  // -1: none
-  bool is_open() const { return fd_ >= 0; }
-
- private:
-  int Release();
-
-  int fd_ = -1;
-};
 
 enum class LogAccess { kReadWrite, kReadOnly };
 

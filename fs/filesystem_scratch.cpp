@@ -279,11 +279,10 @@ void FilesystemImpl::ReadExclude() {
 Result<void> FilesystemImpl::PublishLate(HandleId id) {
   const auto unpublished = scratch_files_.FindUnpublished(id);
   if (!unpublished) return {};
-  const int fd = open(fs::PathOf(unpublished->fd).c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError("published scratch file", errno);
-  const auto status = StatusOf(fd);
-  const auto blob = status ? store_.AddBlob(fd, status->stx_size) : Result<vcs::ObjectId>(status.error());
-  close(fd);
+  const Descriptor file(open(fs::PathOf(unpublished->fd).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return SystemError("published scratch file", errno);
+  const auto status = StatusOf(file.fd());
+  const auto blob = status ? store_.AddBlob(file.fd(), status->stx_size) : Result<vcs::ObjectId>(status.error());
   if (!blob) return blob.error();
   const PublishedAs& as = unpublished->as;
   auto context = std::make_shared<ScratchContext>();

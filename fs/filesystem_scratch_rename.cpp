@@ -50,11 +50,10 @@ Result<StoredPlainFile> Store(vcs::Store& store, const ScratchEntry& entry, std:
     return StoredPlainFile{{*blob, vcs::FileMode::kSymlink}, entry.status, target.size()};
   }
   if (!S_ISREG(mode)) return Error{Code::kPermission, "rename: " + vcs::Quoted(name) + ": git holds files and symlinks only"};
-  const int fd = open(PathOf(entry.fd()).c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return At(name, errno);
-  const auto status = StatusOf(fd);  // before the content is read: what is written meanwhile is newer
-  const auto blob = status ? store.AddBlob(fd, status->stx_size) : Result<vcs::ObjectId>(status.error());
-  close(fd);
+  const Descriptor file(open(PathOf(entry.fd()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return At(name, errno);
+  const auto status = StatusOf(file.fd());  // before the content is read: what is written meanwhile is newer
+  const auto blob = status ? store.AddBlob(file.fd(), status->stx_size) : Result<vcs::ObjectId>(status.error());
   if (!blob) return blob.error();
   const bool executable = (status->stx_mode & 0100) != 0;
   return StoredPlainFile{{*blob, executable ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular}, *status, status->stx_size};

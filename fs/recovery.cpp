@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "fs/descriptor.h"
 #include "fs/filesystem.h"
 #include "fs/working_area.h"
 #include "vcs/commit.h"
@@ -46,12 +47,12 @@ Result<Recovered> RecoverOne(vcs::Store& store, vcs::TreeReader& trees, vcs::Par
   if (!description) return description.error();
   Recovered recovered{description->agent, description->path, ""};
   const std::string content_path = description_path.parent_path() / description_path.stem();
-  const int fd = open(content_path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError(content_path, errno);
+  const Descriptor content(open(content_path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!content.is_open()) return SystemError(content_path, errno);
   struct stat status {};
-  const auto blob = fstat(fd, &status) == 0 ? store.AddBlob(fd, static_cast<std::uint64_t>(status.st_size))
-                                            : SystemError(content_path, errno);
-  close(fd);
+  const auto blob = fstat(content.fd(), &status) == 0
+                        ? store.AddBlob(content.fd(), static_cast<std::uint64_t>(status.st_size))
+                        : SystemError(content_path, errno);
   if (!blob) return blob.error();
   const vcs::Version version{*blob, description->mode};
   if (description->base.version == version || WasPublished(trees, branches, *description, version)) return recovered;

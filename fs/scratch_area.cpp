@@ -81,10 +81,6 @@ class HandleBuffer {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
 NodeId InodeOf(const PlainFileKey& key) { return kInodeOffset + key.ino; }
 
 Result<struct statx> StatusOf(int fd) {

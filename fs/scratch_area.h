@@ -10,24 +10,11 @@
 #include <string>
 #include <vector>
 
+#include "fs/descriptor.h"
 #include "fs/types.h"
 #include "vcs/result.h"
 
 namespace concordfs::fs {
-
-// A file descriptor, closed with its last owner.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int fd() const { return fd_; }
-
- private:
-  const int fd_;
-};
-using DescriptorPtr = std::shared_ptr<const Descriptor>;
 
 // Which file it is, whatever its names. The handle tells files apart that had the same number one after the other; it is
 // empty where handles can't be used: then whoever knows the file holds a descriptor, and its number isn't given away.
