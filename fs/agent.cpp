@@ -104,6 +104,8 @@ ProcAgentSource::ProcAgentSource(const std::string& fixed_agent)
 
 Identity ProcAgentSource::Identify(const Caller& caller) {
   Identity identity;
+  identity.uid = caller.uid;
+  identity.gid = caller.gid;
   Stat stat;
   std::string_view name;
   std::string environment;

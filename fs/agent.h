@@ -14,6 +14,8 @@ struct Identity {
   vcs::ProcessKey process;  // pid 0 if the caller is in another pid namespace
   std::string description;  // "1234 python3"
   std::string message;      // CONCORDFS_MESSAGE
+  uid_t uid = 0;            // the owner of what it makes
+  gid_t gid = 0;
 };
 
 // Threads: any, concurrently.

@@ -126,6 +126,9 @@ std::optional<AttributeOperation> DecodeOperation(LineReader* line) {
   if (line->Has("forget_below")) return ForgetAttributes{line->Path("forget_below"), true};
   if (line->Has("rename")) return MoveAttributes{line->Path("rename"), line->Path("to")};
   if (line->Has("exchange")) return ExchangeAttributes{line->Path("exchange"), line->Path("with")};
+  if (line->Has("advance_epoch")) {
+    return AdvanceEpoch{line->Number<EpochNumber>("advance_epoch").value_or(0), line->Id("commit"), line->Id("root")};
+  }
   if (line->Has("drop_epoch")) return DropEpoch{line->Number<EpochNumber>("drop_epoch").value_or(0)};
   if (line->Has("reset")) return ResetAttributes{};
   if (!line->Has("epoch")) return std::nullopt;
@@ -158,6 +161,11 @@ std::string EncodeLine(const AttributeOperation& operation) {
                            {"commit", note.epoch.commit.Hex()},
                            {"root", note.epoch.root.Hex()},
                            {"time", EncodeTime(note.epoch.time)}};
+                 },
+                 [&](const AdvanceEpoch& advance) {
+                   line = {{"advance_epoch", advance.number},
+                           {"commit", advance.commit.Hex()},
+                           {"root", advance.root.Hex()}};
                  },
                  [&](const DropEpoch& drop) { line["drop_epoch"] = drop.number; },
                  [&](const ResetAttributes&) { line["reset"] = true; },

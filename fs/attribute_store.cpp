@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <iterator>
+#include <utility>
 
 #include "fs/attribute_lines.h"
 
@@ -48,9 +49,7 @@ std::optional<Attributes> AttributeStore::FindRecord(PathKind kind, const vcs::R
 std::optional<Attributes> AttributeStore::FindFile(const vcs::RepoPath& path, const vcs::Version& now) const {
   auto found = FindRecord(PathKind::kFile, path);
   if (!found) return found;
-  const bool is_executable = now.mode == vcs::FileMode::kExecutable;
-  const bool is_link = now.mode == vcs::FileMode::kSymlink;
-  if (found->mode && (is_link || ((*found->mode & 0100) != 0) != is_executable)) found->mode.reset();
+  if (found->mode) found->mode = PermissionsOf(now.mode, *found->mode);
   if (found->version && found->version != now) {
     found->mtime.reset();
     found->ctime.reset();
@@ -85,8 +84,26 @@ std::uint64_t AttributeStore::log_size() const {
 void AttributeStore::DoLocked(AttributeOperation operation) {
   state_.Apply(operation);
   if (discards_ || rewrite_) return;
+  if (MergeIntoPending(operation)) return;
   pending_.push_back(std::move(operation));
   if (pending_.size() > kMaxPending) TooManyPending();
+}
+
+// Files are made in one directory by the thousand: its time is said once for all of those that are pending.
+bool AttributeStore::MergeIntoPending(const AttributeOperation& operation) {
+  constexpr std::size_t kFar = 3;  // operations back
+  const auto* set = std::get_if<SetAttributes>(&operation);
+  if (set == nullptr || set->kind != PathKind::kDirectory) return false;
+  for (std::size_t back = 1; back <= std::min(kFar, pending_.size()); ++back) {
+    AttributeOperation& earlier = pending_[pending_.size() - back];
+    if (!IsPathwise(earlier)) return false;
+    auto* same = std::get_if<SetAttributes>(&earlier);
+    if (same == nullptr || same->path != set->path) continue;
+    if (same->kind != set->kind) return false;
+    same->attributes.MergeDirectory(set->attributes);
+    return true;
+  }
+  return false;
 }
 
 void AttributeStore::TooManyPending() {
@@ -154,6 +171,13 @@ void AttributeStore::AddEpoch(const vcs::Head& head, const timespec& time) {
   DoLocked(NoteEpoch{{epochs.empty() ? 1 : epochs.back().number + 1, head.commit, head.root, time}});
 }
 
+void AttributeStore::AdvanceEpoch(const vcs::ObjectId& from, const vcs::Head& head) {
+  const MutexLock lock(mutex_);
+  const auto& epochs = *state_.epochs();
+  if (epochs.empty() || epochs.back().commit != from || from == head.commit) return;
+  DoLocked(fs::AdvanceEpoch{epochs.back().number, head.commit, head.root});
+}
+
 void AttributeStore::RemoveEpoch(EpochNumber number) {
   const MutexLock lock(mutex_);
   DoLocked(DropEpoch{number});
@@ -170,11 +194,12 @@ Result<void> AttributeStore::Sync() {
   return log_.Sync();
 }
 
-Result<void> AttributeStore::Refresh() {
+Result<std::vector<vcs::RepoPath>> AttributeStore::Refresh() {
   const MutexLock io(io_mutex_);
   auto done = CatchUp();
   if (done) done = CompactIfWorthwhile();
-  return done || !CantBeWritten(done.code()) ? done : Result<void>();
+  if (!done && !CantBeWritten(done.code())) return done.error();
+  return std::exchange(set_by_others_, {});
 }
 
 Result<void> AttributeStore::FlushPending() {
@@ -263,6 +288,9 @@ Result<void> AttributeStore::CatchUp() {
   if (!news) return news.error();
   if (!news->anew && news->lines.empty()) return {};
   const auto operations = Decode(news->lines);
+  for (const auto& operation : operations) {
+    if (const auto* set = std::get_if<SetAttributes>(&operation)) set_by_others_.push_back(set->path);
+  }
   AttributeState fresh;  // of a whole log: made without the lock
   if (news->anew) {
     for (const auto& operation : operations) fresh.Apply(operation);

@@ -69,6 +69,8 @@ class AttributeStore {
   // Oldest first, at most AttributeState::kMaxEpochs; the same object until they change. Of FileTimes.
   std::shared_ptr<const std::vector<Epoch>> Epochs() const EXCLUDES(mutex_);
   void AddEpoch(const vcs::Head& head, const timespec& time) EXCLUDES(mutex_);
+  // The newest epoch is at `head` now, if it was at `from`.
+  void AdvanceEpoch(const vcs::ObjectId& from, const vcs::Head& head) EXCLUDES(mutex_);
   void RemoveEpoch(EpochNumber number) EXCLUDES(mutex_);
 
   // Appends what is pending, in order, in one write(2). Blocks on disk. Errors: kNoSpace, kQuota, kIo, ...: what could
@@ -77,9 +79,9 @@ class AttributeStore {
   // Flush, and what was appended survives a power cut, too. Errors: as Flush.
   Result<void> Sync() EXCLUDES(io_mutex_, mutex_);
   // Takes over what other daemons appended; two system calls if that is nothing. Writes the log anew where it is more
-  // than twice as large as it has to be, and nobody else uses it. Blocks on disk. Errors: kIo, ...: nothing was
-  // changed.
-  Result<void> Refresh() EXCLUDES(io_mutex_, mutex_);
+  // than twice as large as it has to be, and nobody else uses it. Blocks on disk. Returns whose records others have
+  // set since the last Refresh. Errors: kIo, ...: nothing was changed.
+  Result<std::vector<vcs::RepoPath>> Refresh() EXCLUDES(io_mutex_, mutex_);
 
   std::size_t size() const EXCLUDES(mutex_);           // records
   std::uint64_t log_size() const EXCLUDES(io_mutex_);  // bytes
@@ -90,6 +92,7 @@ class AttributeStore {
   std::optional<Attributes> FindRecord(PathKind kind, const vcs::RepoPath& path) const EXCLUDES(mutex_);
   void UpdateLocked(PathKind kind, const vcs::RepoPath& path, const Attributes& change) REQUIRES(mutex_);
   void DoLocked(AttributeOperation operation) REQUIRES(mutex_);
+  bool MergeIntoPending(const AttributeOperation& operation) REQUIRES(mutex_);
   Result<void> FlushPending() REQUIRES(io_mutex_) EXCLUDES(mutex_);
   // Writes the whole state, in place of the log where nobody else has it, else behind it.
   Result<void> WriteAll() REQUIRES(io_mutex_) EXCLUDES(mutex_);
@@ -107,6 +110,7 @@ class AttributeStore {
   mutable Mutex io_mutex_ ACQUIRED_BEFORE(mutex_);
   AttributeLog log_ GUARDED_BY(io_mutex_);
   std::uint64_t compact_above_ GUARDED_BY(io_mutex_) = kMinCompaction;  // bytes
+  std::vector<vcs::RepoPath> set_by_others_ GUARDED_BY(io_mutex_);       // since the last Refresh
   // Guarded by mutex_.
   mutable Mutex mutex_;
   AttributeState state_ GUARDED_BY(mutex_);                    // with all that is pending

@@ -14,6 +14,25 @@ std::size_t LineSizeOf(const vcs::RepoPath& path, const AttributeRecord& record)
 
 }  // namespace
 
+mode_t PermissionsOf(vcs::FileMode mode, mode_t permissions) {
+  constexpr mode_t kOwnerExec = 0100;
+  constexpr mode_t kAllExec = 0111;
+  switch (mode) {
+    case vcs::FileMode::kSymlink: return 0777;
+    case vcs::FileMode::kExecutable: {
+      if ((permissions & kOwnerExec) != 0) return permissions;
+      return permissions | kOwnerExec | ((permissions & 0444) >> 2);
+    }
+    case vcs::FileMode::kRegular: {
+      if ((permissions & kOwnerExec) == 0) return permissions;
+      return permissions & 0777 & ~kAllExec;
+    }
+    case vcs::FileMode::kDirectory:
+    case vcs::FileMode::kSubmodule: break;
+  }
+  return permissions;
+}
+
 void AttributeRecord::SetTime(Time which, const std::optional<timespec>& time) {
   if (!time) return;
   Set(kTimeBits << which, true);
@@ -76,6 +95,21 @@ std::size_t AttributeRecord::LineSize() const {
   for (unsigned time = 0; time < kTimes; ++time) size += Has(kTimeBits << time) ? 31 : 0;
   size += (Has(kModeBit) ? 11 : 0) + (Has(kUidBit) ? 11 : 0) + (Has(kGidBit) ? 11 : 0) + (Has(kVersionBit) ? 60 : 0);
   return size + (Has(kKeptBit) ? 12 : 0) + (Has(kSinceBit) ? 11 : 0);
+}
+
+void Attributes::MergeDirectory(const Attributes& later) {
+  const auto take = [](auto& mine, const auto& theirs) {
+    if (theirs) mine = theirs;
+  };
+  take(mode, later.mode);
+  take(uid, later.uid);
+  take(gid, later.gid);
+  take(atime, later.atime);
+  take(mtime, later.mtime);
+  take(ctime, later.ctime);
+  take(birth, later.birth);
+  take(kept, later.kept);
+  take(since, later.since);
 }
 
 bool IsPathwise(const AttributeOperation& operation) {
@@ -172,6 +206,14 @@ void AttributeState::Do(const NoteEpoch& note) {
     (*epochs)[1].number = epochs->front().number;
     epochs->erase(epochs->begin());
   }
+  epochs_ = std::move(epochs);
+}
+
+void AttributeState::Do(const AdvanceEpoch& advance) {
+  if (epochs_->empty() || epochs_->back().number != advance.number) return;  // another daemon noted one meanwhile
+  auto epochs = std::make_shared<std::vector<Epoch>>(*epochs_);
+  epochs->back().commit = advance.commit;
+  epochs->back().root = advance.root;
   epochs_ = std::move(epochs);
 }
 

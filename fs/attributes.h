@@ -31,6 +31,14 @@ struct Epoch {
   timespec time{};     // mtime of what came with it
 };
 
+// The permissions that a version of this mode has where these were asked for: the owner's exec bit is git's, and the
+// others follow it as the owner's does. What git's bit takes or gives, it takes or gives to who may read (as git itself
+// does in a checkout), so that a private file stays private.
+mode_t PermissionsOf(vcs::FileMode mode, mode_t permissions);
+constexpr mode_t kFilePermissions = 0644;
+constexpr mode_t kProgramPermissions = 0755;
+constexpr mode_t kDirectoryPermissions = 0755;
+
 // Of one path. As a change: what is empty stays as it is.
 struct Attributes {
   std::optional<mode_t> mode;  // permissions only: 07777
@@ -47,6 +55,9 @@ struct Attributes {
   std::optional<bool> kept;
   // The newest epoch when the mtime was set: a later one may have changed the path again.
   std::optional<EpochNumber> since;
+
+  // Of two changes of a directory this is the earlier one: makes it both.
+  void MergeDirectory(const Attributes& later);
 };
 
 enum class PathKind : bool { kFile, kDirectory };
@@ -114,12 +125,18 @@ struct ExchangeAttributes {
 struct NoteEpoch {
   Epoch epoch;
 };
+// What came since the newest epoch, if it has this number, was published here: it is that epoch's now.
+struct AdvanceEpoch {
+  EpochNumber number = 0;
+  vcs::ObjectId commit;
+  vcs::ObjectId root;
+};
 struct DropEpoch {
   EpochNumber number = 0;
 };
 struct ResetAttributes {};  // forgets everything: the whole state follows
 using AttributeOperation = std::variant<SetAttributes, ForgetAttributes, MoveAttributes, ExchangeAttributes, NoteEpoch,
-                                        DropEpoch, ResetAttributes>;
+                                        AdvanceEpoch, DropEpoch, ResetAttributes>;
 
 // Does each path's outcome depend on this path's operations alone? Then applying it again, behind others, does no harm.
 bool IsPathwise(const AttributeOperation& operation);
@@ -159,6 +176,7 @@ class AttributeState {
   void Do(const MoveAttributes& move);
   void Do(const ExchangeAttributes& exchange);
   void Do(const NoteEpoch& note);
+  void Do(const AdvanceEpoch& advance);
   void Do(const DropEpoch& drop);
   void Do(const ResetAttributes& reset);
 

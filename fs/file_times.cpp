@@ -9,13 +9,6 @@ bool IsPruned(const Error& error) {
   return error.code == Code::kNotFound || error.code == Code::kCorrupt;
 }
 
-bool SameNames(const vcs::Tree& a, const vcs::Tree& b) {
-  // In git's order a name's place may depend on whether it is a directory's.
-  return a.entries().size() == b.entries().size() &&
-         std::all_of(a.entries().begin(), a.entries().end(),
-                     [&](const vcs::TreeEntry& entry) { return b.Find(entry.name) != nullptr; });
-}
-
 }  // namespace
 
 void FileTimes::NoteHead(const vcs::Head& head, const timespec& time) {
@@ -28,6 +21,14 @@ void FileTimes::NoteHead(const vcs::Head& head, const timespec& time) {
     }
   }
   store_.AddEpoch(head, time);
+  const MutexLock lock(mutex_);
+  noted_ = head.commit;
+}
+
+void FileTimes::FollowOwn(const vcs::Head& head) {
+  const MutexLock lock(mutex_);
+  store_.AdvanceEpoch(noted_, head);
+  noted_ = head.commit;
 }
 
 Result<std::optional<timespec>> FileTimes::MtimeOfFile(const vcs::RepoPath& path, const vcs::Version& now) {
@@ -97,7 +98,7 @@ Result<std::shared_ptr<const FileTimes::Directory>> FileTimes::Make(const Epochs
     }
   }
   if (!added) return added.error();
-  for (std::size_t i = 0; i < runs.size() && runs[i].tree && SameNames(*runs[i].tree, *runs.front().tree); ++i) {
+  for (std::size_t i = 0; i < runs.size() && runs[i].tree && vcs::SameNames(*runs[i].tree, *runs.front().tree); ++i) {
     directory->same_names_since = runs[i].oldest;
   }
   return std::shared_ptr<const Directory>(std::move(directory));

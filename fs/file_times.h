@@ -14,6 +14,7 @@
 
 #include "fs/attribute_store.h"
 #include "vcs/mutex.h"
+#include "vcs/object_id.h"
 #include "vcs/tree_reader.h"
 
 namespace concordfs::fs {
@@ -29,7 +30,11 @@ class FileTimes {
   // moment when it was seen for later ones, because a commit may be older than what was built before it came, and make
   // would miss it. Flush the store then. Past AttributeState::kMaxEpochs the oldest two become one: what came with the
   // second is as old as the first from then on, nothing else moves. Epochs that git has pruned go first.
-  void NoteHead(const vcs::Head& head, const timespec& time);
+  void NoteHead(const vcs::Head& head, const timespec& time) EXCLUDES(mutex_);
+  // The branch is at this head, and whatever came since the last call of this or NoteHead was published here: has its
+  // time in its record, and leaves all other paths as old as they were. So a directory's record stays good when others
+  // move the branch next. Call at the end, before NoteHead, and now and then.
+  void FollowOwn(const vcs::Head& head) EXCLUDES(mutex_);
 
   // The mtime of a path that is this version at the head that is served. Nothing if no epoch knows this version there
   // and no record does (both were lost, or its publication isn't noted yet): show the head's time. Errors: kIo, ...;
@@ -62,6 +67,7 @@ class FileTimes {
   AttributeStore& store_;
   vcs::TreeReader& trees_;
   Mutex mutex_;
+  vcs::ObjectId noted_ GUARDED_BY(mutex_);  // where the newest epoch is, if nobody else noted one since
   Epochs epochs_ GUARDED_BY(mutex_);  // that the directories are of
   std::unordered_map<std::string, std::shared_ptr<const Directory>> directories_ GUARDED_BY(mutex_);
 };

@@ -38,6 +38,11 @@ mode_t ModeOf(vcs::FileMode mode) {
   return S_IFREG | 0644;
 }
 
+vcs::FileMode FileModeOf(mode_t mode) {
+  if (S_ISLNK(mode)) return vcs::FileMode::kSymlink;
+  return (mode & S_IXUSR) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
+}
+
 Result<std::unique_ptr<Filesystem>> Filesystem::Open(const FilesystemOptions& options) {
   std::unique_ptr<WorkingArea> area;
   FilesystemOptions effective = options;
@@ -65,7 +70,7 @@ FilesystemImpl::FilesystemImpl(const FilesystemOptions& options, std::unique_ptr
       committer_(store_, trees_, vcs::CommitterOptions{.ref = options.ref, .now_s = {}}),
       temporaries_(options.temporaries),
       ignore_rules_(trees_, Lines(options.scratch_patterns), ""),
-      names_(Now()) {}
+      names_() {}
 
 FilesystemImpl::~FilesystemImpl() { Stop(); }
 
@@ -77,11 +82,22 @@ Result<void> FilesystemImpl::LoadHead() {
   if (!scratch) return scratch.error();
   scratch_root_ = *std::move(scratch);
   ReadExclude();
-  const MutexLock lock(mutex_);
-  head_ = *head;
-  names_.root()->mtime = timespec{static_cast<time_t>(head->time_s), 0};
-  names_.root()->scratch = scratch_root_;
-  return {};
+  auto attributes = AttributeStore::Open(options_.git_dir, options_.ref,
+                                         options_.read_only ? LogAccess::kReadOnly : LogAccess::kReadWrite);
+  if (!attributes) return attributes.error();
+  attributes_ = *std::move(attributes);
+  file_times_ = std::make_unique<FileTimes>(*attributes_, trees_);
+  const bool is_first = attributes_->Epochs()->empty();
+  file_times_->NoteHead(*head, is_first ? timespec{static_cast<time_t>(head->time_s), 0} : Now());
+  const timespec mtime = MtimeOf(*head, {}, vcs::TreeEntry{"", vcs::FileMode::kDirectory, head->root});
+  {
+    const MutexLock lock(mutex_);
+    head_ = *head;
+    names_.root()->meta = MetadataOfDirectory({}, mtime);
+    names_.root()->scratch = scratch_root_;
+  }
+  MakeKeptDirectories();
+  return SaveRecords();
 }
 
 void FilesystemImpl::Start(KernelCache* cache) {
@@ -104,6 +120,27 @@ void FilesystemImpl::Stop() {
   if (sweeper_.joinable()) sweeper_.join();
   locks_.CancelAll();
   committer_.Stop();
+  if (attributes_) SyncRecords();
+}
+
+// Once more for all that nobody waited for.
+void FilesystemImpl::SyncRecords() {
+  vcs::Head head;
+  {
+    const MutexLock lock(mutex_);
+    head = head_;
+  }
+  file_times_->FollowOwn(head);
+  (void)SaveRecords();
+}
+
+void FilesystemImpl::AdoptOthersRecords() {
+  const auto paths = attributes_->Refresh();
+  if (!paths) {
+    spdlog::error("attributes: {}", paths.error().message);
+  } else if (!paths->empty()) {
+    AdoptRecords(*paths);
+  }
 }
 
 DrainReport FilesystemImpl::Drain() {
@@ -150,6 +187,8 @@ void FilesystemImpl::RunSweeper() {
     Sweep();
     PublishAsides(kEditorsPause);
     ReadExclude();
+    SyncRecords();
+    AdoptOthersRecords();
   }
 }
 

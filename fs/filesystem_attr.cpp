@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "user.concordfs.";
 
-timespec Resolved(const timespec& time) { return time.tv_nsec == UTIME_NOW ? Now() : time; }
-
 }  // namespace
 
 Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
@@ -25,54 +23,6 @@ Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
   const MutexLock lock(mutex_);
   const Node* node = names_.Find(id);
   if (node == nullptr) return Error{Code::kNotFound, "getattr: unknown node"};
-  return AttrOf(*node);
-}
-
-Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
-                                     std::optional<HandleId> handle) {
-  if (auto writable = CheckWritable(); !writable) return writable.error();
-  if (IsScratch(id)) return scratch_files_.SetAttr(caller, id, change, handle);
-  if (const DescriptorPtr folder = PlainFolder(id)) {
-    if (auto changed = ChangeAttributes(folder->fd(), change); !changed) return changed.error();
-    return GetAttr(id);
-  }
-  if ((change.uid && *change.uid != options_.uid) || (change.gid && *change.gid != options_.gid)) {
-    return Error{Code::kPermission, "chown: git holds no owners"};
-  }
-  bool changes_path = false;
-  bool is_copy = false;
-  {
-    const MutexLock lock(mutex_);
-    const Node* node = names_.Find(id);
-    if (node == nullptr) return Error{Code::kNotFound, "setattr: unknown node"};
-    is_copy = node->copy != nullptr;
-    const bool is_file = node->file != nullptr && !S_ISLNK(node->mode);
-    const mode_t now = is_copy ? ModeOf(node->copy->mode) : node->mode;
-    const bool new_mode = is_file && change.mode && ((*change.mode ^ now) & 0100) != 0;
-    changes_path = new_mode || (is_file && change.size && !handle);
-  }
-  if (change.size && handle) {
-    auto truncated = ChangeThrough(*handle, [&](WorkingFile& file, const Description& description) {
-      return file.Truncate(description, *change.size);
-    });
-    if (!truncated) return truncated.error();
-  }
-  if (changes_path) {
-    AttrChange path_change = change;
-    if (handle) path_change.size.reset();
-    if (auto changed = ChangePath(agents_->Identify(caller), id, path_change); !changed) return changed.error();
-  }
-  const MutexLock lock(mutex_);
-  Node* node = names_.Find(id);
-  if (node == nullptr) return Error{Code::kNotFound, "setattr: unknown node"};
-  if (change.atime) node->atime = Resolved(*change.atime);
-  if (change.mtime) {
-    const timespec time = Resolved(*change.mtime);
-    node->mtime = time;
-    if (node->copy) node->copy->mtime = time;
-    if (node->directory) node->directory->mtime = time;
-    if (node->file && node->file->current == id) node->file->head_time = time;
-  }
   return AttrOf(*node);
 }
 
@@ -99,7 +49,9 @@ Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const At
     publish = copy->handles == 0;  // else it goes with what the open handles publish
     ++copy->handles;
     copy->last_writer = who;
-    copy->mtime = Now();
+    copy->times.ctime = Now();
+    if (change.size) copy->times.mtime = copy->times.ctime;
+    if (change.size && who.uid != 0) TakePrivilegesAway(*file);
     if (change.mode) copy->mode = (*change.mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
     if (change.size && *change.size == 0) copy->written_whole = true;
     description = DescribeLocked(*copy);

@@ -89,7 +89,7 @@ std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, 
     const auto* below = std::get_if<std::shared_ptr<Directory>>(&child);
     if (below != nullptr && (*below)->plain) continue;  // what is on disk counts
     if (!seen.insert(name).second) continue;
-    entries.push_back({name, 0, file == nullptr ? S_IFDIR : (*file)->reserved_mode & S_IFMT});
+    entries.push_back({name, 0, file == nullptr ? S_IFDIR : ModeOf((*file)->reserved_mode) & S_IFMT});
   }
   for (const DirEntry& one : plain) {
     if (!seen.contains(one.name)) entries.push_back(one);

@@ -91,7 +91,8 @@ Result<void> FilesystemImpl::ChangeThrough(HandleId id, const Change& change) {
   {
     const MutexLock lock(mutex_);
     handle->wrote = true;
-    copy->mtime = Now();
+    copy->times.mtime = copy->times.ctime = Now();
+    if (handle->who.uid != 0) TakePrivilegesAway(*copy->file);
     copy->refused = copy->refused || refuse;
     park = refuse && (!copy->parked || copy->content->Size() <= kParkEachWrite);
   }

@@ -51,6 +51,8 @@ void FilesystemImpl::OnHeadMoved(const vcs::HeadMove& move) {
   }
 }
 
+std::optional<Child> FilesystemImpl::FindKnown(const vcs::RepoPath& path) { return ChildAt(names_.root(), path); }
+
 std::shared_ptr<Directory> FilesystemImpl::FindKnownDirectory(const vcs::RepoPath& path) {
   return AsDirectory(ChildAt(names_.root(), path));
 }
@@ -61,10 +63,6 @@ void FilesystemImpl::OnBranchUnreadable(const Error& error) {
 
 void FilesystemImpl::Expire(const Directory& parent, const std::string& name) {
   cache_->ExpireEntry(parent.node, name);
-}
-
-void FilesystemImpl::Keep(std::shared_ptr<Directory> directory) {
-  for (; directory; directory = directory->parent) directory->kept = true;
 }
 
 void FilesystemImpl::MarkStale(const std::shared_ptr<WorkingCopy>& copy) {
@@ -80,17 +78,24 @@ void FilesystemImpl::MarkStale(const std::shared_ptr<WorkingCopy>& copy) {
 }
 
 void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::MaybeVersion& now,
-                             std::optional<std::uint64_t> size, timespec time, const std::string& agent) {
+                             std::optional<std::uint64_t> size, const Metadata& meta, const std::string& agent) {
   file->reserved = false;
-  if (file->head == now) return;
+  if (file->head == now) {
+    if (agent.empty()) return;
+    file->meta = meta;  // the same bytes written again: they are as old as that
+    RecordFile(*file);
+    ExpireOthers(*file, 0);
+    return;
+  }
   file->aside = nullptr;
+  names_.RetireVersion(*file);  // its node lives on for who has it open
   file->head = now;
   file->head_size = size;
-  file->head_time = time;
-  file->current = 0;  // the old version's node lives on for who has it open
+  file->meta = meta;
   file->head_ino = 0;
+  if (!agent.empty()) RecordFile(*file);
   // What git holds exists as long as git holds something in it; who removes the last of it here keeps it (RemoveName).
-  for (auto directory = file->parent; directory->parent; directory = directory->parent) directory->kept = false;
+  for (auto directory = file->parent; directory->parent; directory = directory->parent) SetKept(*directory, false);
   const auto copies = file->copies;
   for (const auto& [name, copy] : copies) {
     if (name != agent && copy->origin.version != now) MarkStale(copy);
@@ -101,7 +106,9 @@ void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::Maybe
 void FilesystemImpl::RemoveName(const std::shared_ptr<File>& file, const std::string& agent) {
   const auto copies = file->copies;
   file->copies.clear();
+  file->meta.times.ctime = Now();
   for (const auto& [name, copy] : copies) {
+    copy->times.ctime = file->meta.times.ctime;
     if (name == agent) {
       copy->discarded = true;
     } else {
@@ -110,13 +117,14 @@ void FilesystemImpl::RemoveName(const std::shared_ptr<File>& file, const std::st
   }
   file->head.reset();
   file->reserved = false;
-  file->current = 0;
+  names_.RetireVersion(*file);
   if (!file->linked) return;
+  ForgetRecords(file);
   if (agent.empty()) {
     Expire(*file->parent, file->name);
   } else {
     Keep(file->parent);  // POSIX: removing the last entry doesn't remove the directory
-    file->parent->mtime = Now();
+    Touch(*file->parent);
   }
   Namespace::Unlink(file);
 }
@@ -143,7 +151,12 @@ void FilesystemImpl::ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitReq
   copy->Settle(context.changes, context.mode);
   // Another file may have the name by now, with the very version that this was made of.
   const auto file = copy->file->linked ? copy->file : AsFile(ChildAt(names_.root(), outcome.path));
-  if (file) SetHead(file, outcome.now, context.size, copy->mtime, copy->agent);
+  if (file) {
+    Metadata meta = copy->made_again ? *copy->made_again : file->meta;
+    meta.times = copy->times;
+    copy->made_again.reset();
+    SetHead(file, outcome.now, context.size, meta, copy->agent);
+  }
   if (first && copy->file->head_ino == 0) copy->file->head_ino = copy->ino;  // a new file keeps the number it was made with
 }
 
@@ -156,7 +169,7 @@ void FilesystemImpl::ApplyName(const vcs::Outcome& outcome, const vcs::CommitReq
   const auto now_there = AsFile(ChildAt(names_.root(), outcome.path));
   const auto& file = outcome.kind == Kind::kPublished && now_there ? now_there : context.file;
   if (change.content) {
-    SetHead(file, outcome.now, context.size, Now(), context.who.agent);
+    SetHead(file, outcome.now, context.size, context.file->meta, context.who.agent);
   } else if (!outcome.now) {
     RemoveName(file, context.who.agent);
   }
@@ -172,7 +185,13 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   const std::optional<Child> to = ChildAt(names_.root(), rename.to);
   const vcs::Base now{outcome.now, outcome.commit};
 
+  for (const auto& moved : {from, rename.exchange ? to : std::nullopt}) {
+    if (!moved) continue;
+    std::visit([](const auto& what) { what->meta.times.ctime = Now(); }, *moved);
+    Record(*moved);  // also what nobody touched so far: under its new path nothing else knows how old it is
+  }
   if (rename.exchange) {
+    attributes_->Exchange(rename.from, rename.to);
     if (from && to) {
       Namespace::Exchange(*from, *to);
     } else {  // what is not known is learned at the next lookup, and what is known has another name
@@ -192,6 +211,7 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
   } else {
     DropName(to);
   }
+  attributes_->Rename(rename.from, rename.to);
   const auto new_parent = AsDirectory(ChildAt(names_.root(), rename.to.Parent()));
   if (from) {
     const std::shared_ptr<Directory> old_parent = std::visit([](const auto& what) { return what->parent; }, *from);
@@ -199,12 +219,12 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
     if (new_parent) {
       Namespace::MakeVersioned(*new_parent);
       Namespace::Move(*from, new_parent, rename.to.Name());
-      new_parent->mtime = Now();
+      Touch(*new_parent);
     } else {
       DropName(from);
     }
     Keep(old_parent);
-    old_parent->mtime = Now();
+    Touch(*old_parent);
   }
   committer_.FollowRename(rename.from, rename.to);
 
@@ -219,7 +239,11 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
     context.published->origin = now;
     context.published->Settle(context.changes, rename.unpublished->mode);
     // Otherwise: a version that moved is the same version; its node, and the working copies on it, go with it.
-    if (const auto file = AsFile(from)) SetHead(file, outcome.now, context.size, Now(), agent);
+    if (const auto file = AsFile(from)) {
+      Metadata meta = file->meta;
+      meta.times.mtime = context.published->times.mtime;
+      SetHead(file, outcome.now, context.size, meta, agent);
+    }
   }
 }
 
@@ -230,11 +254,6 @@ void FilesystemImpl::DropName(const std::optional<Child>& child) {
 
 namespace {
 
-// A known directory whose tree is another since the branch was moved; null where it is no directory.
-struct ChangedTrees {
-  std::shared_ptr<const vcs::Tree> before;
-  std::shared_ptr<const vcs::Tree> after;
-};
 
 std::shared_ptr<const vcs::Tree> LoadOrLog(vcs::TreeReader& trees, const vcs::TreeEntry* entry) {
   if (entry == nullptr || (!entry->IsDirectory() && !entry->IsSubmodule())) return nullptr;
@@ -260,6 +279,10 @@ const vcs::TreeEntry* FindIn(const std::shared_ptr<const vcs::Tree>& tree, const
 // of it takes effect at once. Trees that are the same are not entered. Renames wait for this thread, so that a
 // directory's name and place stay what they are meanwhile.
 void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
+  const timespec seen = Now();
+  file_times_->FollowOwn(move.before);
+  AdoptOthersRecords();
+  file_times_->NoteHead(move.after, seen);
   std::map<std::shared_ptr<Directory>, ChangedTrees> changed;
   std::vector<std::shared_ptr<Directory>> in_order;  // parents first
   std::set<std::shared_ptr<Directory>> same;
@@ -283,7 +306,7 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
       if (unseen.empty()) {  // nobody learned another one since
         head_ = move.after;
         for (const auto& directory : in_order) {
-          if (directory->linked) ReconcileDirectory(directory, changed.at(directory).after.get());
+          if (directory->linked) ReconcileDirectory(directory, changed.at(directory), seen);
         }
         return;
       }
@@ -302,12 +325,21 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
   }
 }
 
-void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& directory, const vcs::Tree* tree) {
+void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& directory, const ChangedTrees& trees,
+                                        const timespec& seen) {
   static const vcs::Tree kEmpty;
-  const bool gone = tree == nullptr;
-  if (gone) tree = &kEmpty;
-  directory->mtime = timespec{static_cast<time_t>(head_.time_s), 0};
-  cache_->ExpireAttributes(directory->node);
+  const bool gone = trees.after == nullptr;
+  const vcs::Tree* tree = gone ? &kEmpty : trees.after.get();
+  const vcs::Tree& before = trees.before ? *trees.before : kEmpty;
+  if (!vcs::SameNames(before, *tree)) {
+    directory->meta.times.mtime = directory->meta.times.ctime = seen;
+    cache_->ExpireAttributes(directory->node);
+  }
+  if (directory->scratch) {  // what came may hide a scratch file that the kernel remembers
+    for (const vcs::TreeEntry& entry : tree->entries()) {
+      if (before.Find(entry.name) == nullptr) Expire(*directory, entry.name);
+    }
+  }
   const auto children = directory->children;
   bool holds_uncommitted = false;
   for (const auto& [name, child] : children) {
@@ -316,7 +348,7 @@ void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& direct
     if (const auto* file = std::get_if<std::shared_ptr<File>>(&child)) {
       const vcs::MaybeVersion now = entry == nullptr || is_directory ? vcs::MaybeVersion() : entry->AsVersion();
       if (now) {
-        SetHead(*file, now, std::nullopt, timespec{static_cast<time_t>(head_.time_s), 0}, "");
+        if ((*file)->head != now) SetHead(*file, now, std::nullopt, MetadataOfFile(Namespace::LastPathOf(**file), *now, seen), "");
       } else if ((*file)->head || is_directory) {
         RemoveName(*file, "");
       } else {
@@ -331,16 +363,17 @@ void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& direct
     }
     if (below->plain && entry == nullptr) continue;
     below->plain = false;
-    if (entry != nullptr) below->kept = false;  // a file has its name now
+    if (entry != nullptr) SetKept(*below, false);  // a file has its name now
     holds_uncommitted = holds_uncommitted || below->kept;
     if (below->kept) continue;
     // Names below are found to be gone in its own turn, if anybody asks by then.
-    ReconcileDirectory(below, nullptr);
+    ReconcileDirectory(below, {}, seen);
     if (!below->linked || below->kept) continue;
     if (entry == nullptr && below->scratch) {  // its scratch files stay, and so does it
       below->plain = true;
       continue;
     }
+    ForgetRecords(below);
     Namespace::Unlink(below);
     Expire(*directory, name);
   }

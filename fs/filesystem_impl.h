@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "fs/agent.h"
+#include "fs/attribute_store.h"
 #include "fs/content.h"
+#include "fs/file_times.h"
 #include "fs/filesystem.h"
 #include "fs/kernel_cache.h"
 #include "fs/locks.h"
@@ -79,7 +81,12 @@ struct ScratchContext : vcs::RequestContext {
   std::optional<NodeId> node;  // if the kernel knows it
   PublishedAs as;
   std::uint64_t size = 0;  // bytes
-  timespec mtime{};
+};
+
+// A known directory's trees, if the branch was moved; null where it is no directory.
+struct ChangedTrees {
+  std::shared_ptr<const vcs::Tree> before;
+  std::shared_ptr<const vcs::Tree> after;
 };
 
 class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
@@ -149,6 +156,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
     vcs::Head head;
     std::optional<vcs::TreeEntry> entry;
     std::optional<std::uint64_t> size;
+    timespec mtime{};  // of the entry
   };
   struct Bound {
     std::shared_ptr<Directory> parent;
@@ -176,10 +184,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
     }
   }
   std::shared_ptr<File> AddFileLocked(const std::shared_ptr<Directory>& parent, std::string_view name,
-                                      const vcs::MaybeVersion& head, std::optional<std::uint64_t> size)
-      REQUIRES(mutex_);
+                                      const Metadata& meta) REQUIRES(mutex_);
   // A name for new content that nobody has yet; free again if the content can't be published.
-  Result<Entry> MakeWithContent(const Caller& caller, NodeId parent, std::string_view name, vcs::FileMode mode,
+  Result<Entry> MakeWithContent(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
                                 std::string_view content);
   // One rename, from the caller's question to what was submitted (filesystem_rename.cpp).
   struct RenameAttempt;
@@ -194,8 +201,6 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> CheckWritable() const;
   Entry EntryOf(Node& node) REQUIRES(mutex_);
   Entry EntryOf(const std::shared_ptr<Directory>& directory) REQUIRES(mutex_);
-  Attr AttrOf(const Node& node) REQUIRES(mutex_);
-  Attr AttrOf(const Directory& directory) REQUIRES(mutex_);
   // The node of the file's newest version; made if there is none. The size must be known.
   Node& CurrentNode(const std::shared_ptr<File>& file) REQUIRES(mutex_);
 
@@ -203,6 +208,39 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   std::vector<DirEntry> ListDirectory(const Directory& directory, const vcs::Tree& tree,
                                       const std::vector<DirEntry>& plain) REQUIRES(mutex_);
   Result<std::shared_ptr<const vcs::Tree>> LoadTree(const vcs::Head& head, const vcs::RepoPath& path);
+
+  // Metadata (filesystem_metadata.cpp). The records are changed in memory, in the order of what happens; SaveRecords()
+  // writes them.
+  Attr AttrOf(const Node& node) REQUIRES(mutex_);
+  Attr AttrOf(const Directory& directory) REQUIRES(mutex_);
+  Metadata MetadataFrom(const std::optional<Attributes>& record, mode_t permissions, const timespec& mtime) const;
+  // `mtime` where the record says nothing of it.
+  Metadata MetadataOfFile(const vcs::RepoPath& path, const vcs::Version& version, const timespec& mtime) const;
+  Metadata MetadataOfDirectory(const vcs::RepoPath& path, const timespec& mtime) const;
+  // Of what head has there. May read trees.
+  timespec MtimeOf(const vcs::Head& head, const vcs::RepoPath& path, const vcs::TreeEntry& entry) EXCLUDES(mutex_);
+  // Of what is made now; `mode` with the type.
+  static Metadata NewMetadata(const Directory& parent, uid_t uid, gid_t gid, mode_t mode);
+  void RecordFile(const File& file) REQUIRES(mutex_);
+  void RecordDirectory(const Directory& directory) REQUIRES(mutex_);
+  void Record(const Child& child) REQUIRES(mutex_);
+  // A name in it came or went.
+  void Touch(Directory& directory) REQUIRES(mutex_);
+  void SetKept(Directory& directory, bool kept) REQUIRES(mutex_);
+  void Keep(const std::shared_ptr<Directory>& directory) REQUIRES(mutex_);  // with all that it is in
+  // It is removed: call while it still has its name.
+  void ForgetRecords(const Child& child) REQUIRES(mutex_);
+  Result<void> SaveRecords() EXCLUDES(mutex_);
+  void SyncRecords() EXCLUDES(mutex_);
+  void AdoptOthersRecords() EXCLUDES(mutex_);
+  void AdoptRecords(const std::vector<vcs::RepoPath>& paths) EXCLUDES(mutex_);
+  void MakeKeptDirectories() EXCLUDES(mutex_);
+  // `newest`: it is the newest version, or was when the change began.
+  void ChangeMetadata(Node& node, const AttrChange& change, bool newest) REQUIRES(mutex_);
+  // Somebody else than root changed the content: the set-user-id and set-group-id bits go, as write(2) says.
+  void TakePrivilegesAway(File& file) REQUIRES(mutex_);
+  // The kernel asks again for the attributes of the file's nodes, but for this one.
+  void ExpireOthers(const File& file, NodeId changed) REQUIRES(mutex_);
 
   // Bases.
   // What a write by this caller stands on (R2), for a path at `now` that it has no working copy of.
@@ -298,13 +336,14 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
       REQUIRES(mutex_);
   // The file's newest version is `now`, by `agent` (empty: from outside): others' working copies are stale.
   void SetHead(const std::shared_ptr<File>& file, const vcs::MaybeVersion& now, std::optional<std::uint64_t> size,
-               timespec time, const std::string& agent) REQUIRES(mutex_);
+               const Metadata& meta, const std::string& agent) REQUIRES(mutex_);
   // The name is gone, by `agent` (empty: from outside).
   void RemoveName(const std::shared_ptr<File>& file, const std::string& agent) REQUIRES(mutex_);
   // Forgets a name that history has otherwise by now: the next lookup learns it.
   void DropName(const std::optional<Child>& child) REQUIRES(mutex_);
-  void ReconcileDirectory(const std::shared_ptr<Directory>& directory, const vcs::Tree* tree) REQUIRES(mutex_);
-  static void Keep(std::shared_ptr<Directory> directory);
+  // `seen`: when the move was.
+  void ReconcileDirectory(const std::shared_ptr<Directory>& directory, const ChangedTrees& trees, const timespec& seen)
+      REQUIRES(mutex_);
   void Expire(const Directory& parent, const std::string& name) REQUIRES(mutex_);
 
   // Scratch (filesystem_scratch.cpp, filesystem_scratch_rename.cpp): names of plain files beside the repository (R12).
@@ -354,6 +393,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> PublishLate(HandleId id);
   void ApplyScratch(const vcs::Outcome& outcome, const ScratchContext& context) REQUIRES(mutex_);
   // The directory at a path, if it is known.
+  std::optional<Child> FindKnown(const vcs::RepoPath& path) REQUIRES(mutex_);
   std::shared_ptr<Directory> FindKnownDirectory(const vcs::RepoPath& path) REQUIRES(mutex_);
   Result<void> RemoveVersioned(const Identity& who, NodeId parent, std::string_view name);
   // Editors' saves: the file was moved to a temporary's name, and is soon made again.
@@ -384,6 +424,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   ScratchFiles scratch_files_;
   const Temporaries temporaries_;
   vcs::IgnoreRules ignore_rules_;
+  std::unique_ptr<AttributeStore> attributes_;  // set by LoadHead()
+  std::unique_ptr<FileTimes> file_times_;       // the same
   std::atomic<bool> passthrough_{false};
   timespec exclude_time_{};  // of info/exclude when it was read; the sweeper's alone
   // Held while folders of the scratch area are found by path, made or moved together with their directory: so that no
@@ -412,5 +454,6 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
 
 timespec Now();
 mode_t ModeOf(vcs::FileMode mode);
+vcs::FileMode FileModeOf(mode_t mode);  // of a file's or symlink's type and permissions
 
 }  // namespace concordfs::fs

@@ -11,9 +11,9 @@ namespace {
 
 using Submitted = std::future<vcs::Outcome>;
 
-bool IsSymlinkMode(mode_t mode) { return S_ISLNK(mode); }
-
-Error NoSuchNode(NodeId node) { return Error{Code::kNotFound, "node " + std::to_string(node) + ": unknown"}; }
+Error NoSuchNode(NodeId node) {
+  return Error{Code::kNotFound, "node " + std::to_string(node) + ": unknown"};
+}
 
 }  // namespace
 
@@ -59,6 +59,7 @@ Result<FilesystemImpl::Learned> FilesystemImpl::Learn(NodeId parent, std::string
     return AsDamage(entry.error());
   }
   learned.entry = *std::move(entry);
+  if (learned.entry) learned.mtime = MtimeOf(learned.head, path, *learned.entry);
   if (!learned.entry || learned.entry->IsDirectory() || learned.entry->IsSubmodule()) return learned;
   const auto size = contents_.Size(learned.entry->id);
   if (!size) {
@@ -90,52 +91,27 @@ Result<std::optional<FilesystemImpl::Bound>> FilesystemImpl::Bind(NodeId parent,
   }
   if (learned.known || learned.head.commit != head_.commit) return std::optional<Bound>();
   if (!learned.entry) return std::optional(std::move(bound));
-  const timespec head_time{static_cast<time_t>(head_.time_s), 0};
   if (learned.entry->IsDirectory() || learned.entry->IsSubmodule()) {
     Namespace::MakeVersioned(*bound.parent);
-    const auto directory = names_.AddDirectory(bound.parent, name, head_time);
+    const auto directory = names_.AddDirectory(bound.parent, name, MetadataOfDirectory(*path, learned.mtime));
     directory->opaque = learned.entry->IsSubmodule();
     bound.child = directory;
   } else {
-    bound.child = AddFileLocked(bound.parent, name, learned.entry->AsVersion(), learned.size);
+    const vcs::Version version = learned.entry->AsVersion();
+    const auto file = AddFileLocked(bound.parent, name, MetadataOfFile(*path, version, learned.mtime));
+    file->head = version;
+    file->head_size = learned.size;
+    bound.child = file;
   }
   return std::optional(std::move(bound));
 }
 
 std::shared_ptr<File> FilesystemImpl::AddFileLocked(const std::shared_ptr<Directory>& parent, std::string_view name,
-                                                    const vcs::MaybeVersion& head, std::optional<std::uint64_t> size) {
+                                                    const Metadata& meta) {
   Namespace::MakeVersioned(*parent);
   const auto file = Namespace::AddFile(parent, name);
-  file->head = head;
-  file->head_size = size;
-  file->head_time = timespec{static_cast<time_t>(head_.time_s), 0};
+  file->meta = meta;
   return file;
-}
-
-Attr FilesystemImpl::AttrOf(const Directory& directory) {
-  Attr attr;
-  attr.node = attr.ino = directory.node;
-  attr.mode = S_IFDIR | 0755;
-  attr.links = directory.linked ? 1 : 0;  // as file systems say that don't count subdirectories
-  attr.uid = options_.uid;
-  attr.gid = options_.gid;
-  attr.atime = attr.mtime = attr.ctime = directory.mtime;
-  return attr;
-}
-
-Attr FilesystemImpl::AttrOf(const Node& node) {
-  if (node.directory) return AttrOf(*node.directory);
-  Attr attr;
-  attr.node = node.id;
-  attr.ino = node.copy ? node.copy->ino : node.ino;
-  attr.links = node.file->linked ? 1 : 0;
-  attr.uid = options_.uid;
-  attr.gid = options_.gid;
-  attr.atime = node.atime;
-  attr.mtime = attr.ctime = node.copy ? node.copy->mtime : node.mtime;
-  attr.mode = node.copy ? ModeOf(node.copy->mode) : node.mode;
-  attr.size = node.copy ? node.copy->content->Size() : node.size;
-  return attr;
 }
 
 Entry FilesystemImpl::EntryOf(Node& node) {
@@ -157,11 +133,7 @@ Entry FilesystemImpl::EntryOf(const std::shared_ptr<Directory>& directory) {
 
 Node& FilesystemImpl::CurrentNode(const std::shared_ptr<File>& file) {
   if (Node* node = names_.Find(file->current); node != nullptr) return *node;
-  const mode_t mode = file->head ? ModeOf(file->head->mode) : file->reserved_mode;
-  Node& node = names_.AddVersionNode(file, vcs::Base{file->head, head_.commit}, file->head_size.value_or(0), mode,
-                                     file->head_time);
-  file->current = node.id;
-  return node;
+  return names_.AddVersionNode(file, vcs::Base{file->head, head_.commit}, file->head_size.value_or(0));
 }
 
 Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::string_view name) {
@@ -214,15 +186,19 @@ Result<Entry> FilesystemImpl::MakeDirectory(const Caller& caller, NodeId parent,
   if (!scratch) return scratch.error();
   if (*scratch) return MakeScratch(caller, parent, name, {S_IFDIR | mode, 0}, "");
   PublishAsides(std::chrono::seconds(0));
-  return WithName<Entry>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Entry>> {
+  auto made = WithName<Entry>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Entry>> {
     if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
     if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
     Namespace::MakeVersioned(*bound.parent);
-    const auto directory = names_.AddDirectory(bound.parent, name, Now());
-    directory->kept = true;
-    bound.parent->mtime = Now();
+    const auto directory =
+        names_.AddDirectory(bound.parent, name, NewMetadata(*bound.parent, caller.uid, caller.gid, S_IFDIR | mode));
+    RecordDirectory(*directory);
+    SetKept(*directory, true);
+    Touch(*bound.parent);
     return EntryOf(directory);
   });
+  if (made) (void)SaveRecords();  // it is there; what couldn't be kept is tried again
+  return made;
 }
 
 Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId parent, std::string_view name) {
@@ -242,21 +218,27 @@ Result<void> FilesystemImpl::RemoveDirectory(const Caller& /*caller*/, NodeId pa
       if (!bound) return bound.error();
       if (!*bound) continue;
       if (!(*bound)->child) return Error{Code::kNotFound, vcs::Quoted((*bound)->path.text()) + ": no such path"};
-      if (!(*bound)->AsDirectory()) return Error{Code::kNotDirectory, vcs::Quoted((*bound)->path.text()) + ": not a directory"};
+      if (!(*bound)->AsDirectory())
+        return Error{Code::kNotDirectory, vcs::Quoted((*bound)->path.text()) + ": not a directory"};
       if ((*bound)->AsDirectory()->opaque) return Error{Code::kPermission, "a submodule"};
       head = head_;
       path = (*bound)->path;
     }
     const auto entry = trees_.Find(head.root, path);
     if (!entry) return AsDamage(entry.error());
-    const MutexLock lock(mutex_);
-    const auto bound = Bind(parent, name, *learned);
-    if (!bound) return bound.error();
-    if (!*bound || head.commit != head_.commit || !(*bound)->AsDirectory()) continue;
-    const auto directory = (*bound)->AsDirectory();
-    if (*entry || !directory->children.empty()) return Error{Code::kNotEmpty, vcs::Quoted(path.text()) + ": not empty"};
-    Namespace::Unlink(directory);
-    (*bound)->parent->mtime = Now();
+    {
+      const MutexLock lock(mutex_);
+      const auto bound = Bind(parent, name, *learned);
+      if (!bound) return bound.error();
+      if (!*bound || head.commit != head_.commit || !(*bound)->AsDirectory()) continue;
+      const auto directory = (*bound)->AsDirectory();
+      if (*entry || !directory->children.empty())
+        return Error{Code::kNotEmpty, vcs::Quoted(path.text()) + ": not empty"};
+      ForgetRecords(directory);
+      Namespace::Unlink(directory);
+      Touch(*(*bound)->parent);
+    }
+    (void)SaveRecords();
     return {};
   }
 }
@@ -270,8 +252,7 @@ Result<Entry> FilesystemImpl::MakeFile(const Caller& caller, NodeId parent, std:
     return MakeScratch(caller, parent, name, mode, "");
   }
   if (!S_ISREG(mode.mode)) return Error{Code::kPermission, "git holds no device nodes, sockets or pipes"};
-  return MakeWithContent(caller, parent, name,
-                         (mode.mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular, "");
+  return MakeWithContent(caller, parent, name, mode.mode, "");
 }
 
 Result<Entry> FilesystemImpl::MakeSymlink(const Caller& caller, NodeId parent, std::string_view name,
@@ -282,12 +263,13 @@ Result<Entry> FilesystemImpl::MakeSymlink(const Caller& caller, NodeId parent, s
     if (auto writable = CheckWritable(); !writable) return writable.error();
     return MakeScratch(caller, parent, name, {S_IFLNK | 0777, 0}, target);
   }
-  if (!vcs::IsAllowedForSymlink(name)) return Error{Code::kInvalidName, vcs::Quoted(name) + ": git forbids a symlink of this name"};
-  return MakeWithContent(caller, parent, name, vcs::FileMode::kSymlink, target);
+  if (!vcs::IsAllowedForSymlink(name))
+    return Error{Code::kInvalidName, vcs::Quoted(name) + ": git forbids a symlink of this name"};
+  return MakeWithContent(caller, parent, name, S_IFLNK | 0777, target);
 }
 
-Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId parent, std::string_view name,
-                                              vcs::FileMode mode, std::string_view content) {
+Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
+                                              std::string_view content) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
   const Identity who = agents_->Identify(caller);
   PublishAsides(std::chrono::seconds(0));
@@ -296,18 +278,18 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
   auto context = std::make_shared<NameContext>();
   context->who = who;
   context->size = content.size();
-  auto decided = WithName<Submitted>(parent, name, [&](const Bound& bound)
-                                                       REQUIRES(mutex_) -> std::optional<Result<Submitted>> {
-    if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
-    if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
-    context->file = AddFileLocked(bound.parent, name, {}, {});
-    context->file->reserved = true;
-    context->file->reserved_mode = ModeOf(mode);
-    context->file->head_time = Now();
-    ++context->file->publishing;
-    const vcs::PublishChange change{bound.path, vcs::Base{{}, head_.commit}, vcs::Version{*blob, mode}, true};
-    return committer_.Submit({change, who.agent, who.description, who.message, context});
-  });
+  auto decided =
+      WithName<Submitted>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Submitted>> {
+        if (bound.child) return Error{Code::kExists, vcs::Quoted(bound.path.text()) + ": exists"};
+        if (bound.parent->opaque) return Error{Code::kPermission, "inside a submodule"};
+        context->file = AddFileLocked(bound.parent, name, NewMetadata(*bound.parent, who.uid, who.gid, mode));
+        context->file->reserved = true;
+        context->file->reserved_mode = FileModeOf(mode);
+        ++context->file->publishing;
+        const vcs::PublishChange change{bound.path, vcs::Base{{}, head_.commit}, vcs::Version{*blob, FileModeOf(mode)},
+                                        true};
+        return committer_.Submit({change, who.agent, who.description, who.message, context});
+      });
   if (!decided) return decided.error();
   const vcs::Outcome outcome = decided->get();
   const MutexLock lock(mutex_);
@@ -320,7 +302,7 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
     if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
     return Error{Code::kExists, vcs::Quoted(outcome.path.text()) + ": another commit made it first"};
   }
-  context->file->parent->mtime = Now();
+  Touch(*context->file->parent);
   context->file->head_size = context->size;
   return EntryOf(CurrentNode(context->file));
 }
@@ -332,7 +314,8 @@ Result<std::string> FilesystemImpl::ReadSymlink(NodeId id) {
     const MutexLock lock(mutex_);
     const Node* node = names_.Find(id);
     if (node == nullptr) return NoSuchNode(id);
-    if (!node->version.version || !IsSymlinkMode(node->mode)) return Error{Code::kInvalidArgument, "not a symlink"};
+    if (!node->version.version || node->mode != vcs::FileMode::kSymlink)
+      return Error{Code::kInvalidArgument, "not a symlink"};
     blob = node->version.version->blob;
   }
   return store_.Read(blob, vcs::ObjectKind::kBlob);
@@ -364,26 +347,28 @@ Result<void> FilesystemImpl::Unlink(const Caller& caller, NodeId parent, std::st
 Result<void> FilesystemImpl::RemoveVersioned(const Identity& who, NodeId parent, std::string_view name) {
   auto context = std::make_shared<NameContext>();
   context->who = who;
-  auto decided = WithName<Submitted>(parent, name, [&](const Bound& bound)
-                                                       REQUIRES(mutex_) -> std::optional<Result<Submitted>> {
-    const std::string path = vcs::Quoted(bound.path.text());
-    if (!bound.child) return Error{Code::kNotFound, path + ": no such path"};
-    const std::shared_ptr<File> file = bound.AsFile();
-    if (!file) return Error{Code::kIsDirectory, path + ": is a directory"};
-    if (file->publishing > 0) {  // decide on what comes of it
-      settled_.Wait(mutex_);
-      return std::nullopt;
-    }
-    const vcs::Base base = NameBase(who, bound);
-    if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + path);
-    context->file = file;
-    const vcs::PublishChange change{bound.path, base, {}, false};
-    return committer_.Submit({change, who.agent, who.description, who.message, context});
-  });
+  auto decided =
+      WithName<Submitted>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Submitted>> {
+        const std::string path = vcs::Quoted(bound.path.text());
+        if (!bound.child) return Error{Code::kNotFound, path + ": no such path"};
+        const std::shared_ptr<File> file = bound.AsFile();
+        if (!file) return Error{Code::kIsDirectory, path + ": is a directory"};
+        if (file->publishing > 0) {  // decide on what comes of it
+          settled_.Wait(mutex_);
+          return std::nullopt;
+        }
+        const vcs::Base base = NameBase(who, bound);
+        if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + path);
+        context->file = file;
+        const vcs::PublishChange change{bound.path, base, {}, false};
+        return committer_.Submit({change, who.agent, who.description, who.message, context});
+      });
   if (!decided) return decided.error();
   const vcs::Outcome outcome = decided->get();
   if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
-  if (outcome.kind == vcs::Outcome::Kind::kRefused) return Refuse(who.agent, "unlink " + vcs::Quoted(outcome.path.text()));
+  if (outcome.kind == vcs::Outcome::Kind::kRefused)
+    return Refuse(who.agent, "unlink " + vcs::Quoted(outcome.path.text()));
+  (void)SaveRecords();
   return {};
 }
 

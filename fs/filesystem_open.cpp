@@ -36,8 +36,8 @@ std::shared_ptr<WorkingCopy> FilesystemImpl::MakeCopy(const std::shared_ptr<File
   auto content = std::make_unique<WorkingFile>(*area_, contents_, blob, blob ? file->head_size.value_or(0) : 0,
                                                options_.max_file_size);
   auto copy = std::make_shared<WorkingCopy>(who.agent, file, vcs::Base{file->head, head_.commit}, std::move(content));
-  if (!file->head && (file->reserved_mode & 0100) != 0) copy->mode = copy->settled_mode = vcs::FileMode::kExecutable;
-  copy->mtime = file->head_time;
+  if (!file->head) copy->mode = copy->settled_mode = file->reserved_mode;
+  copy->times = file->meta.times;
   copy->last_writer = who;
   names_.AddCopyNode(copy);
   file->copies[who.agent] = copy;
@@ -275,11 +275,11 @@ Result<Created> FilesystemImpl::CreateNew(const Bound& bound, const Identity& wh
   if (base.version && ((flags & O_EXCL) == 0 || base.moved_newer_away)) {
     return RefuseLocked(who.agent, "create " + vcs::Quoted(bound.path.text()));
   }
-  const auto file = AddFileLocked(bound.parent, bound.path.Name(), {}, {});
+  const auto file =
+      AddFileLocked(bound.parent, bound.path.Name(), NewMetadata(*bound.parent, who.uid, who.gid, S_IFREG | mode));
   file->reserved = true;
-  file->reserved_mode = ModeOf((mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular);
-  file->head_time = Now();
-  bound.parent->mtime = Now();
+  file->reserved_mode = FileModeOf(S_IFREG | mode);
+  Touch(*bound.parent);
   const auto copy = MakeCopy(file, who);
   copy->created = true;
   copy->written_whole = true;

@@ -189,7 +189,7 @@ Result<Entry> FilesystemImpl::EnterPlainDirectory(const std::shared_ptr<Director
     directory = nullptr;
   }
   if (!directory) {
-    directory = names_.AddDirectory(parent, name, Now());
+    directory = names_.AddDirectory(parent, name, {});
     directory->plain = true;
     directory->scratch = folder;
   }
@@ -290,7 +290,6 @@ Result<void> FilesystemImpl::PublishLate(HandleId id) {
   context->as = as;
   context->as.status = *status;
   context->size = status->stx_size;
-  context->mtime = fs::AttrOf(*status, 0).mtime;
   const vcs::Version content{*blob, as.base.version->mode};
   const vcs::PublishChange change{as.path, as.base, content, true, vcs::Derivation::kFromBase};
   const vcs::Outcome outcome =

@@ -208,7 +208,6 @@ Result<void> FilesystemImpl::PublishScratch(const ScratchRename& rename) {
   context->as.who = agents_->Identify(rename.caller);
   context->as.status = stored->status;
   context->size = stored->size;
-  context->mtime = fs::AttrOf(stored->status, 0).mtime;
   vcs::ParkRequest park;
   const auto outcome = SubmitScratch(context, stored->version, rename.new_parent, rename.new_name, park);
   if (!outcome && outcome.code() != Code::kStale) return outcome.error();
@@ -249,9 +248,11 @@ void FilesystemImpl::ApplyScratch(const vcs::Outcome& outcome, const ScratchCont
     const auto replaced = Namespace::FindChild(*parent, outcome.path.Name());
     const auto* file = replaced ? std::get_if<std::shared_ptr<File>>(&*replaced) : nullptr;
     if (file != nullptr) RemoveName(std::shared_ptr<File>(*file), agent);
-    const auto added = AddFileLocked(parent, outcome.path.Name(), {}, {});
-    SetHead(added, outcome.now, context.size, context.mtime, agent);
-    parent->mtime = Now();
+    Metadata meta = fs::AttrOf(context.as.status, 0).Meta();
+    meta.times.ctime = Now();
+    const auto added = AddFileLocked(parent, outcome.path.Name(), meta);
+    SetHead(added, outcome.now, context.size, meta, agent);
+    Touch(*parent);
   }
   // The kernel has moved the scratch file's own entry to this name.
   Expire(*parent, std::string(outcome.path.Name()));
@@ -260,16 +261,14 @@ void FilesystemImpl::ApplyScratch(const vcs::Outcome& outcome, const ScratchCont
 Result<void> FilesystemImpl::CopyOut(const std::shared_ptr<File>& file, const Identity& who, const std::string& path) {
   std::shared_ptr<WorkingCopy> own;
   vcs::MaybeVersion version;
-  mode_t mode = 0;
-  timespec mtime{};
+  Attr attr;
   {
     const MutexLock lock(mutex_);
     own = file->CopyOf(who.agent);
     version = file->head;
-    mode = own ? ModeOf(own->mode) : version ? ModeOf(version->mode) : file->reserved_mode;
-    mtime = own ? own->mtime : file->head_time;
+    attr = AttrOf(own ? *names_.Find(own->node) : CurrentNode(file));
   }
-  if (S_ISLNK(mode) && version) {
+  if (S_ISLNK(attr.mode) && version) {
     const auto target = store_.Read(version->blob, vcs::ObjectKind::kBlob);
     if (!target) return AsDamage(target.error());
     return symlink(target->c_str(), path.c_str()) == 0 ? Result<void>() : At(path, errno);
@@ -290,8 +289,8 @@ Result<void> FilesystemImpl::CopyOut(const std::shared_ptr<File>& file, const Id
     const auto content = contents_.Open(version->blob);
     copied = content ? (*content)->CopyTo(fd) : Result<void>(AsDamage(content.error()));
   }
-  if (copied) copied = SetOwnerAndMode(fd, Caller{0, options_.uid, options_.gid}, mode);
-  const timespec times[2] = {mtime, mtime};
+  if (copied) copied = SetOwnerAndMode(fd, Caller{0, attr.uid, attr.gid}, attr.mode);
+  const timespec times[2] = {attr.atime, attr.mtime};
   if (copied && futimens(fd, times) != 0) copied = At(path, errno);
   close(fd);
   return copied;
@@ -338,8 +337,9 @@ void FilesystemImpl::PublishAsides(std::chrono::seconds older_than) {
 Created FilesystemImpl::CreateAgain(const std::shared_ptr<File>& file, const Identity& who, mode_t mode, int flags) {
   file->aside = nullptr;
   const auto copy = MakeCopy(file, who, CopyOf::kNothing);
-  copy->mode = (mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
-  copy->mtime = Now();
+  copy->mode = FileModeOf(S_IFREG | mode);
+  copy->made_again = NewMetadata(*file->parent, who.uid, who.gid, S_IFREG | mode);
+  copy->times = copy->made_again->times;
   copy->created = true;
   copy->written_whole = true;
   const auto handle = HandleOn(copy, copy->node, who, flags);

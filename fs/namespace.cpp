@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fs/attributes.h"
+
 namespace concordfs::fs {
 namespace {
 
@@ -24,12 +26,11 @@ vcs::RepoPath ParsedPath(const std::string& text) {
 
 }  // namespace
 
-Namespace::Namespace(timespec root_time) {
+Namespace::Namespace() {
   Node& node = AddNode();
   root_ = std::make_shared<Directory>();
   root_->node = node.id;
   root_->kept = true;
-  root_->mtime = root_time;
   node.directory = root_;
 }
 
@@ -56,14 +57,15 @@ std::optional<Child> Namespace::FindChild(const Directory& directory, std::strin
   return found->second;
 }
 
-std::shared_ptr<Directory> Namespace::AddDirectory(const std::shared_ptr<Directory>& parent, std::string_view name, timespec mtime) {
+std::shared_ptr<Directory> Namespace::AddDirectory(const std::shared_ptr<Directory>& parent, std::string_view name,
+                                                   const Metadata& meta) {
   auto directory = std::make_shared<Directory>();
   Node& node = AddNode();
   node.directory = directory;
   directory->node = node.id;
   directory->parent = parent;
   directory->name = name;
-  directory->mtime = mtime;
+  directory->meta = meta;
   directory->forbidden = !vcs::CheckName(name);
   parent->children.insert_or_assign(std::string(name), directory);
   return directory;
@@ -77,25 +79,31 @@ std::shared_ptr<File> Namespace::AddFile(const std::shared_ptr<Directory>& paren
   return file;
 }
 
-Node& Namespace::AddVersionNode(const std::shared_ptr<File>& file, const vcs::Base& version, std::uint64_t size,
-                                mode_t mode, timespec mtime) {
+Node& Namespace::AddVersionNode(const std::shared_ptr<File>& file, const vcs::Base& version, std::uint64_t size) {
   Node& node = AddNode();
   node.file = file;
   node.version = version;
   node.size = size;
-  node.mode = mode;
-  node.mtime = node.atime = node.ctime = mtime;
+  node.mode = version.version ? version.version->mode : file->reserved_mode;
   if (file->head_ino == 0) file->head_ino = node.id;
   node.ino = file->head_ino;
   ++file->nodes;
+  file->current = node.id;
   return node;
+}
+
+void Namespace::RetireVersion(File& file) {
+  if (Node* node = Find(file.current); node != nullptr) {
+    node->meta = file.meta;
+    node->meta.permissions = PermissionsOf(node->mode, file.meta.permissions);
+  }
+  file.current = 0;
 }
 
 Node& Namespace::AddCopyNode(const std::shared_ptr<WorkingCopy>& copy) {
   Node& node = AddNode();
   node.file = copy->file;
   node.copy = copy;
-  node.mtime = node.atime = node.ctime = copy->mtime;
   copy->node = node.id;
   copy->ino = copy->file->head_ino != 0 ? copy->file->head_ino : node.id;
   ++copy->file->nodes;

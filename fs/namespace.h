@@ -15,6 +15,7 @@
 
 #include "fs/agent.h"
 #include "fs/lock_table.h"
+#include "fs/metadata.h"
 #include "fs/scratch_area.h"
 #include "fs/types.h"
 #include "fs/working_file.h"
@@ -60,7 +61,8 @@ struct WorkingCopy {
   std::optional<vcs::Parked> parked;  // what it was last parked as
   vcs::MaybeVersion parked_version;
   Identity last_writer;
-  timespec mtime{};
+  Times times;
+  std::optional<Metadata> made_again;  // its agent moved the file aside and made it again: what it is to be when it is published
 
   bool IsChanged() const {
     return created || content->Changes() != settled_changes || mode != settled_mode;
@@ -85,10 +87,10 @@ struct File {
   std::string name;
   bool linked = true;               // false: the name is gone, or another file's
   bool reserved = false;            // created and not published yet: reads as empty to others (R10)
-  mode_t reserved_mode = 0;         // type and permissions meanwhile
+  vcs::FileMode reserved_mode = vcs::FileMode::kRegular;  // meanwhile
   vcs::MaybeVersion head;           // the version at head; absent while only reserved
   std::optional<std::uint64_t> head_size;  // bytes, once known
-  timespec head_time{};             // mtime of the newest version
+  Metadata meta;                    // of the newest version; permissions and owner are its working copies', too
   NodeId current = 0;               // the node of the newest version, once it was looked up
   NodeId head_ino = 0;              // st_ino of the newest version, once it has one
   int nodes = 0;                    // how many nodes, old versions included, belong to it
@@ -116,7 +118,7 @@ struct Directory {
   bool forbidden = false;  // git can't hold the name: whatever is below is scratch
   std::shared_ptr<const ScratchFolder> scratch;  // its folder in the scratch area, once that was found or made
   int handles = 0;
-  timespec mtime{};
+  Metadata meta;
   std::map<std::string, Child, std::less<>> children;  // those that are known
 };
 
@@ -132,15 +134,13 @@ struct Node {
   vcs::Base version;
   NodeId ino = 0;  // st_ino of a version
   std::uint64_t size = 0;
-  mode_t mode = 0;
-  timespec mtime{};
-  timespec atime{};
-  timespec ctime{};
+  vcs::FileMode mode = vcs::FileMode::kRegular;
+  Metadata meta;  // once it is not the file's newest version any more
 };
 
 class Namespace {
  public:
-  explicit Namespace(timespec root_time);
+  Namespace();
   ~Namespace();  // parents and children, files and working copies hold each other: takes them apart
   Namespace(const Namespace&) = delete;
   Namespace& operator=(const Namespace&) = delete;
@@ -150,10 +150,13 @@ class Namespace {
 
   // The child of that name, if it is known.
   static std::optional<Child> FindChild(const Directory& directory, std::string_view name);
-  std::shared_ptr<Directory> AddDirectory(const std::shared_ptr<Directory>& parent, std::string_view name, timespec mtime);
+  std::shared_ptr<Directory> AddDirectory(const std::shared_ptr<Directory>& parent, std::string_view name,
+                                          const Metadata& meta);
   static std::shared_ptr<File> AddFile(const std::shared_ptr<Directory>& parent, std::string_view name);
-  Node& AddVersionNode(const std::shared_ptr<File>& file, const vcs::Base& version, std::uint64_t size, mode_t mode,
-                       timespec mtime);
+  // The node of the file's newest version, which is this one; `version` is absent while the name is only reserved.
+  Node& AddVersionNode(const std::shared_ptr<File>& file, const vcs::Base& version, std::uint64_t size);
+  // The file's newest version is another from now on: the old one's node, if it has one, keeps what it is.
+  void RetireVersion(File& file);
   Node& AddCopyNode(const std::shared_ptr<WorkingCopy>& copy);
 
   // Takes the child out of its parent: the name is free. Nodes, handles and working copies of it live on.

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "fs/metadata.h"
 #include "vcs/object_id.h"
 
 namespace concordfs::fs {
@@ -47,6 +48,18 @@ struct Attr {
   timespec mtime{};
   timespec ctime{};
   std::optional<timespec> birth;
+
+  // Permissions, owner and times; the type of `mode` stays.
+  void Take(const Metadata& meta) {
+    mode = (mode & S_IFMT) | meta.permissions;
+    uid = meta.uid;
+    gid = meta.gid;
+    atime = meta.times.atime;
+    mtime = meta.times.mtime;
+    ctime = meta.times.ctime;
+    birth = meta.birth;
+  }
+  Metadata Meta() const { return {mode & 07777, uid, gid, {atime, mtime, ctime}, birth}; }
 };
 
 // What a lookup answers. The kernel may use it for that long (seconds) without asking again.

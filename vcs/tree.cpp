@@ -101,6 +101,13 @@ Tree Tree::Without(std::string_view name) const {
   return tree;
 }
 
+bool SameNames(const Tree& a, const Tree& b) {
+  // In git's order a name's place may depend on whether it is a directory's.
+  return a.entries().size() == b.entries().size() &&
+         std::all_of(a.entries().begin(), a.entries().end(),
+                     [&](const TreeEntry& entry) { return b.Find(entry.name) != nullptr; });
+}
+
 std::size_t Tree::MemorySize() const {
   std::size_t size = sizeof(Tree) + entries_.capacity() * sizeof(TreeEntry);
   for (const TreeEntry& entry : entries_) size += entry.name.capacity() > 15 ? entry.name.capacity() : 0;

@@ -49,4 +49,7 @@ class Tree {
   std::vector<TreeEntry> entries_;
 };
 
+// Do they hold the same names, whatever is behind them?
+bool SameNames(const Tree& a, const Tree& b);
+
 }  // namespace concordfs::vcs

@@ -152,9 +152,9 @@ TEST_F(AttributeStoreTest, LetsGitsExecBitWin) {
   store->UpdateFile(Path("program"), WithMode(04700));
   EXPECT_EQ(store->FindFile(Path("plain"), now_)->mode, 0660U);
   EXPECT_EQ(store->FindFile(Path("program"), executable)->mode, 04700U);
-  EXPECT_FALSE(store->FindFile(Path("plain"), executable)->mode);
-  EXPECT_FALSE(store->FindFile(Path("program"), now_)->mode);
-  EXPECT_FALSE(store->FindFile(Path("program"), VersionOf(1, vcs::FileMode::kSymlink))->mode);
+  EXPECT_EQ(store->FindFile(Path("plain"), executable)->mode, 0770U);
+  EXPECT_EQ(store->FindFile(Path("program"), now_)->mode, 0600U) << "private as before, and not set-user-id";
+  EXPECT_EQ(store->FindFile(Path("program"), VersionOf(1, vcs::FileMode::kSymlink))->mode, 0777U);
 }
 
 TEST_F(AttributeStoreTest, TakesADirectorysRecordForNoFiles) {

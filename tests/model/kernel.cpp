@@ -12,7 +12,8 @@ using fs::NodeId;
 
 fs::Identity NumberedAgents::Identify(const Caller& caller) {
   const pid_t process = ProcessOf(caller.tid);
-  return fs::Identity{NameOf(caller.tid / 1000), vcs::ProcessKey{process, 1}, std::to_string(process) + " test", ""};
+  return fs::Identity{NameOf(caller.tid / 1000), vcs::ProcessKey{process, 1}, std::to_string(process) + " test", "",
+                      caller.uid, caller.gid};
 }
 
 // The VFS's retry_estale(): once more, and never again.
