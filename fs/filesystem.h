@@ -140,7 +140,7 @@ class Filesystem {
   virtual void DropLocks(NodeId node, LockOwner owner) = 0;
 
   // Directories.
-  virtual Result<HandleId> OpenDirectory(NodeId node) = 0;
+  virtual Result<HandleId> OpenDirectory(const Caller& caller, NodeId node) = 0;
   // The entries from `cookie` on (0: the first), at most `limit`. Cookies stay good while the handle is open.
   virtual Result<std::vector<DirEntry>> ReadDirectory(HandleId handle, std::uint64_t cookie, std::size_t limit) = 0;
   // Makes the names in it survive a power cut, where they aren't in history.

@@ -27,15 +27,16 @@ Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
 }
 
 Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const AttrChange& change) {
-  if (auto learned = LearnSize(id); !learned) return learned;
   std::shared_ptr<WorkingCopy> copy;
   Description description;
   bool publish = false;
-  {
+  while (true) {
+    if (auto learned = LearnSize(id); !learned) return learned;
     const MutexLock lock(mutex_);
     const Node* node = names_.Find(id);
     if (node == nullptr || !node->file) return Error{Code::kNotFound, "setattr: unknown node"};
     const std::shared_ptr<File> file = node->file;
+    if (file->head && !file->head_size) continue;  // others moved the branch in between
     copy = node->copy && (node->copy->handles > 0) ? node->copy : file->CopyOf(who.agent);
     if (!copy && !file->linked) return {};  // nobody can see it any more
     if (!copy || !copy->discarded) {
@@ -55,6 +56,7 @@ Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const At
     if (change.mode) copy->mode = (*change.mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
     if (change.size && *change.size == 0) copy->written_whole = true;
     description = DescribeLocked(*copy);
+    break;
   }
   Result<void> done;
   if (change.size) done = copy->content->Truncate(description, *change.size);

@@ -17,13 +17,20 @@ std::vector<DirEntry> Slice(const std::vector<DirEntry>& entries, std::uint64_t 
 
 }  // namespace
 
-Result<HandleId> FilesystemImpl::OpenDirectory(NodeId id) {
+Result<HandleId> FilesystemImpl::OpenDirectory(const Caller& caller, NodeId id) {
+  bool for_agent = false;
+  {
+    const MutexLock lock(mutex_);
+    for_agent = !asides_.empty();
+  }
+  const std::string agent = for_agent ? agents_->Identify(caller).agent : "";
   const MutexLock lock(mutex_);
   const Node* node = names_.Find(id);
   if (node == nullptr) return Error{Code::kNotFound, "opendir: unknown node"};
   if (!node->directory) return Error{Code::kNotDirectory, "opendir: not a directory"};
   auto handle = std::make_shared<DirectoryHandle>();
   handle->directory = node->directory;
+  handle->agent = agent;
   ++node->directory->handles;
   const HandleId handle_id = next_handle_++;
   directories_.emplace(handle_id, std::move(handle));
@@ -57,7 +64,7 @@ Result<std::vector<DirEntry>> FilesystemImpl::ReadDirectory(HandleId id, std::ui
     if (head.commit != head_.commit || Namespace::PathOf(*directory) != path) continue;
     const auto found = directories_.find(id);
     if (found == directories_.end()) return Error{Code::kBadHandle, "readdir: no such handle"};
-    found->second->entries = ListDirectory(*directory, **tree, *plain);
+    found->second->entries = ListDirectory(*found->second, **tree, *plain);
     return Slice(found->second->entries, 0, limit);
   }
 }
@@ -72,15 +79,21 @@ Result<std::shared_ptr<const vcs::Tree>> FilesystemImpl::LoadTree(const vcs::Hea
   return tree;
 }
 
-std::vector<DirEntry> FilesystemImpl::ListDirectory(const Directory& directory, const vcs::Tree& tree,
+std::vector<DirEntry> FilesystemImpl::ListDirectory(const DirectoryHandle& handle, const vcs::Tree& tree,
                                                     const std::vector<DirEntry>& plain) {
+  const Directory& directory = *handle.directory;
   std::vector<DirEntry> entries;
   const auto number = [](const Directory& of) { return of.plain ? InodeOf(of.scratch->key()) : of.node; };
   entries.push_back({".", number(directory), S_IFDIR});
   entries.push_back({"..", number(directory.parent ? *directory.parent : directory), S_IFDIR});
   std::set<std::string_view> seen;
+  std::set<std::string_view> aside;  // what its agent has moved to another name
+  for (const auto& file : asides_) {
+    if (file->parent == handle.directory && file->aside && file->aside->agent == handle.agent) aside.insert(file->name);
+  }
   for (const vcs::TreeEntry& one : tree.entries()) {
     seen.insert(one.name);
+    if (aside.contains(one.name)) continue;
     const bool is_directory = one.IsDirectory() || one.IsSubmodule();
     entries.push_back({one.name, 0, is_directory ? S_IFDIR : ModeOf(one.AsVersion().mode) & S_IFMT});
   }

@@ -50,6 +50,7 @@ struct Handle {
 
 struct DirectoryHandle {
   std::shared_ptr<Directory> directory;
+  std::string agent;              // who opened it, if that matters: some file is moved aside
   std::vector<DirEntry> entries;  // as they were at the first read
 };
 
@@ -78,6 +79,7 @@ struct RenameContext : vcs::RequestContext {
 };
 // A scratch file that was renamed to a versioned path.
 struct ScratchContext : vcs::RequestContext {
+  bool is_rename = true;       // else: written since, by who had it open then
   std::optional<NodeId> node;  // if the kernel knows it
   PublishedAs as;
   std::uint64_t size = 0;  // bytes
@@ -140,7 +142,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   std::optional<HeldLock> GetLock(NodeId node, const LockRequest& request) override;
   void DropLocks(NodeId node, LockOwner owner) override;
 
-  Result<HandleId> OpenDirectory(NodeId id) override;
+  Result<HandleId> OpenDirectory(const Caller& caller, NodeId id) override;
   Result<std::vector<DirEntry>> ReadDirectory(HandleId id, std::uint64_t cookie, std::size_t limit) override;
   Result<void> SyncDirectory(HandleId id) override;
   void ReleaseDirectory(HandleId id) override;
@@ -205,7 +207,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Node& CurrentNode(const std::shared_ptr<File>& file) REQUIRES(mutex_);
 
   // What a directory holds now: the head's entries and the names that are not published.
-  std::vector<DirEntry> ListDirectory(const Directory& directory, const vcs::Tree& tree,
+  std::vector<DirEntry> ListDirectory(const DirectoryHandle& handle, const vcs::Tree& tree,
                                       const std::vector<DirEntry>& plain) REQUIRES(mutex_);
   Result<std::shared_ptr<const vcs::Tree>> LoadTree(const vcs::Head& head, const vcs::RepoPath& path);
 
@@ -213,6 +215,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // writes them.
   Attr AttrOf(const Node& node) REQUIRES(mutex_);
   Attr AttrOf(const Directory& directory) REQUIRES(mutex_);
+  // Of the newest version, or of a working copy of it.
+  static Metadata MetadataShown(const File& file, const WorkingCopy* copy, vcs::FileMode mode);
   Metadata MetadataFrom(const std::optional<Attributes>& record, mode_t permissions, const timespec& mtime) const;
   // `mtime` where the record says nothing of it.
   Metadata MetadataOfFile(const vcs::RepoPath& path, const vcs::Version& version, const timespec& mtime) const;

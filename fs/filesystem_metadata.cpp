@@ -217,6 +217,13 @@ Attr FilesystemImpl::AttrOf(const Directory& directory) {
   return attr;
 }
 
+Metadata FilesystemImpl::MetadataShown(const File& file, const WorkingCopy* copy, vcs::FileMode mode) {
+  Metadata meta = copy != nullptr && copy->made_again ? *copy->made_again : file.meta;
+  meta.permissions = PermissionsOf(mode, meta.permissions);
+  if (copy != nullptr) meta.times = copy->times;
+  return meta;
+}
+
 Attr FilesystemImpl::AttrOf(const Node& node) {
   if (node.directory) return AttrOf(*node.directory);
   const File& file = *node.file;
@@ -227,14 +234,8 @@ Attr FilesystemImpl::AttrOf(const Node& node) {
   attr.links = file.linked ? 1 : 0;
   attr.size = node.copy ? node.copy->content->Size() : node.size;
   attr.mode = ModeOf(mode) & S_IFMT;
-  if (!node.copy && file.current != node.id) {
-    attr.Take(node.meta);
-    return attr;
-  }
-  Metadata meta = node.copy && node.copy->made_again ? *node.copy->made_again : file.meta;
-  meta.permissions = PermissionsOf(mode, meta.permissions);
-  if (node.copy) meta.times = node.copy->times;
-  attr.Take(meta);
+  const bool retired = !node.copy && file.current != node.id;
+  attr.Take(retired ? node.meta : MetadataShown(file, node.copy.get(), mode));
   return attr;
 }
 

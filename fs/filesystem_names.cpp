@@ -292,19 +292,21 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
       });
   if (!decided) return decided.error();
   const vcs::Outcome outcome = decided->get();
-  const MutexLock lock(mutex_);
-  --context->file->publishing;
-  settled_.NotifyAll();
-  const bool accepted =
-      outcome.kind == vcs::Outcome::Kind::kPublished || outcome.kind == vcs::Outcome::Kind::kUnchanged;
-  if (!accepted || !context->file->linked) {
-    if (context->file->reserved) RemoveName(context->file, "");
-    if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
-    return Error{Code::kExists, vcs::Quoted(outcome.path.text()) + ": another commit made it first"};
+  {
+    const MutexLock lock(mutex_);
+    --context->file->publishing;
+    settled_.NotifyAll();
+    const bool accepted =
+        outcome.kind == vcs::Outcome::Kind::kPublished || outcome.kind == vcs::Outcome::Kind::kUnchanged;
+    if (!accepted || !context->file->linked) {
+      if (context->file->reserved) RemoveName(context->file, "");
+      if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
+      return Error{Code::kExists, vcs::Quoted(outcome.path.text()) + ": another commit made it first"};
+    }
+    Touch(*context->file->parent);
+    if (context->file->head_size) return EntryOf(CurrentNode(context->file));
   }
-  Touch(*context->file->parent);
-  context->file->head_size = context->size;
-  return EntryOf(CurrentNode(context->file));
+  return LookupVersioned(caller, parent, name);  // others have changed it already
 }
 
 Result<std::string> FilesystemImpl::ReadSymlink(NodeId id) {

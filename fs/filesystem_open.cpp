@@ -138,7 +138,8 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanOpen(const Identity& who, p
   if (node->directory) return Error{Code::kIsDirectory, "open: is a directory"};
   if (Writes(flags) && options_.read_only) return Error{Code::kReadOnly, "mounted read-only"};
   const std::shared_ptr<File> file = node->file;
-  if (Writes(flags) && !node->copy && file->head && !file->head_size) {
+  const bool to_own_copy = node->copy && file->CopyOf(who.agent) == node->copy;
+  if (Writes(flags) && !to_own_copy && file->head && !file->head_size) {
     return OpenPlan{.handle = nullptr, .version = {}, .size_unknown = true};
   }
   const Redirects::Taken taken = redirects_.Take(tid, file.get(), id);
@@ -182,7 +183,9 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& wh
                                                               bool must_serve) {
   const std::shared_ptr<WorkingCopy> copy = node.copy;
   if (copy->file->CopyOf(who.agent) != copy && !must_serve) {  // another agent's, or one that is over
-    return SendAway(tid, copy->file, nullptr);
+    // Who is to write has to come back to a copy of its own: a version's node that is opened with O_TRUNC is empty to
+    // the kernel, for all that read it.
+    return Writes(flags) ? PlanWrite(who, tid, node, flags, must_serve) : SendAway(tid, copy->file, nullptr);
   }
   if (WritesWithoutReading(flags) && !copy->discarded) {
     const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);

@@ -286,6 +286,7 @@ Result<void> FilesystemImpl::PublishLate(HandleId id) {
   if (!blob) return blob.error();
   const PublishedAs& as = unpublished->as;
   auto context = std::make_shared<ScratchContext>();
+  context->is_rename = false;
   context->node = unpublished->node;
   context->as = as;
   context->as.status = *status;
@@ -307,7 +308,7 @@ Result<void> FilesystemImpl::PublishLate(HandleId id) {
   park.reason = "written after it was renamed to a path that was changed since";
   park.time_s = Now().tv_sec;
   if (auto parked = ParkContent(park); !parked) return parked.error();
-  scratch_files_.MarkPublished(unpublished->node, context->as);  // parked once
+  scratch_files_.MarkPublishedAgain(unpublished->node, context->as);  // parked once
   return Refuse(as.who.agent, "write to " + vcs::Quoted(as.path.text()));
 }
 

@@ -241,12 +241,14 @@ void FilesystemImpl::ApplyScratch(const vcs::Outcome& outcome, const ScratchCont
   PublishedAs as = context.as;
   as.path = outcome.path;
   as.base = now;
-  if (context.node) scratch_files_.MarkPublished(*context.node, std::move(as));
+  if (context.node && context.is_rename) scratch_files_.MarkPublished(*context.node, std::move(as));
+  else if (context.node) scratch_files_.MarkPublishedAgain(*context.node, std::move(as));
   const auto parent = FindKnownDirectory(outcome.path.Parent());
   if (!parent) return;
+  const auto replaced = Namespace::FindChild(*parent, outcome.path.Name());
+  const auto* file = replaced ? std::get_if<std::shared_ptr<File>>(&*replaced) : nullptr;
+  if (outcome.kind == Kind::kUnchanged && file != nullptr) (*file)->aside = nullptr;  // its agent has put it back
   if (outcome.kind == Kind::kPublished) {
-    const auto replaced = Namespace::FindChild(*parent, outcome.path.Name());
-    const auto* file = replaced ? std::get_if<std::shared_ptr<File>>(&*replaced) : nullptr;
     if (file != nullptr) RemoveName(std::shared_ptr<File>(*file), agent);
     Metadata meta = fs::AttrOf(context.as.status, 0).Meta();
     meta.times.ctime = Now();
@@ -266,7 +268,9 @@ Result<void> FilesystemImpl::CopyOut(const std::shared_ptr<File>& file, const Id
     const MutexLock lock(mutex_);
     own = file->CopyOf(who.agent);
     version = file->head;
-    attr = AttrOf(own ? *names_.Find(own->node) : CurrentNode(file));
+    const vcs::FileMode kind = own ? own->mode : version ? version->mode : file->reserved_mode;
+    attr.mode = ModeOf(kind) & S_IFMT;
+    attr.Take(MetadataShown(*file, own.get(), kind));
   }
   if (S_ISLNK(attr.mode) && version) {
     const auto target = store_.Read(version->blob, vcs::ObjectKind::kBlob);

@@ -252,6 +252,14 @@ void ScratchFiles::Release(HandleId handle) {
 
 void ScratchFiles::MarkPublished(NodeId node, PublishedAs as) {
   const MutexLock lock(mutex_);
+  Node* const found = FindLocked(node);
+  if (found == nullptr) return;
+  found->published = std::move(as);
+  found->published_before = kScratchBit | next_;
+}
+
+void ScratchFiles::MarkPublishedAgain(NodeId node, PublishedAs as) {
+  const MutexLock lock(mutex_);
   if (Node* const found = FindLocked(node)) found->published = std::move(as);
 }
 
@@ -262,7 +270,7 @@ std::optional<ScratchFiles::Unpublished> ScratchFiles::FindUnpublished(HandleId 
   {
     const MutexLock lock(mutex_);
     const Node* const node = FindLocked(open->node);
-    if (node == nullptr || !node->published) return std::nullopt;
+    if (node == nullptr || !node->published || handle >= node->published_before) return std::nullopt;
     published = node->published;
   }
   const auto status = StatusOf(open->fd());

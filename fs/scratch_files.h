@@ -66,8 +66,11 @@ class ScratchFiles {
   Result<void> Sync(HandleId handle);
   void Release(HandleId handle) EXCLUDES(mutex_);
 
-  // The node's content is the version now that `as` says.
+  // The node's file was renamed to a versioned path: what it holds is the version now that `as` says, and who has it open
+  // writes that path. Who opens it later, by another link, writes a scratch file.
   void MarkPublished(NodeId node, PublishedAs as) EXCLUDES(mutex_);
+  // What they wrote since is published, or parked, too.
+  void MarkPublishedAgain(NodeId node, PublishedAs as) EXCLUDES(mutex_);
   // What was written through this handle since the file was published, and isn't published yet: as what, and a descriptor
   // to read it from, which the handle keeps open.
   struct Unpublished {
@@ -96,6 +99,7 @@ class ScratchFiles {
     std::uint64_t lookups = 0;
     int handles = 0;
     std::optional<PublishedAs> published;
+    HandleId published_before = 0;  // handles below this one were open then
     std::set<pid_t> sent_away;  // threads that were sent to look again
   };
   struct Handle {

@@ -90,8 +90,8 @@ std::int32_t PassThrough(fuse_req_t request, NodeId node, const Opened& opened, 
   return backing;
 }
 
-void StopPassingThrough(fuse_req_t request, NodeId node, HandleId handle) {
-  if (IsScratch(handle)) EdgeOf(request).passthrough.Close(node);
+void StopPassingThrough(Edge& edge, NodeId node, HandleId handle) {
+  if (IsScratch(handle)) edge.passthrough.Close(node);
 }
 
 #ifdef FUSE_CAP_PASSTHROUGH
@@ -265,22 +265,27 @@ void Rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t 
 
 void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
+    Edge& edge = EdgeOf(request);  // the request is gone once it is answered
     const auto opened = fs.Open(CallerOf(request), node, info->flags);
     if (!opened) {
       fuse_reply_err(request, fs::ErrnoOf(opened.code()));
       return;
     }
     ToFileInfo(*opened, info);
+    const bool truncates_version = opened->direct_io && (info->flags & O_TRUNC) != 0;
     const std::int32_t backing = PassThrough(request, node, *opened, info);
     if (CallerIsGone(backing > 0 ? ReplyPassedThrough(request, *info, backing, nullptr) : fuse_reply_open(request, info))) {
       fs.Release(opened->handle);
-      StopPassingThrough(request, node, opened->handle);
+      StopPassingThrough(edge, node, opened->handle);
     }
+    // To the kernel the node is empty now; others read a version through it. (Through /proc/self/fd only.)
+    if (truncates_version) edge.cache.ExpireAttributes(node);
   });
 }
 
 void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
+    Edge& edge = EdgeOf(request);
     const auto created = fs.Create(CallerOf(request), parent, name, mode, info->flags);
     if (!created) {
       fuse_reply_err(request, fs::ErrnoOf(created.code()));
@@ -292,7 +297,7 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
     if (CallerIsGone(backing > 0 ? ReplyPassedThrough(request, *info, backing, &entry)
                                  : fuse_reply_create(request, &entry, info))) {
       fs.Release(created->opened.handle);
-      StopPassingThrough(request, entry.ino, created->opened.handle);
+      StopPassingThrough(edge, entry.ino, created->opened.handle);
       fs.Forget(entry.ino, 1);
     }
   });
@@ -334,7 +339,7 @@ void Flush(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
 void Release(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
     fs.Release(info->fh);
-    StopPassingThrough(request, node, info->fh);
+    StopPassingThrough(EdgeOf(request), node, info->fh);
     ReplyAfterExpiries(request, 0);
   });
 }
@@ -437,7 +442,7 @@ void Seek(fuse_req_t request, fuse_ino_t /*node*/, off_t offset, int whence, fus
 
 void OpenDirectory(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
-    const auto handle = fs.OpenDirectory(node);
+    const auto handle = fs.OpenDirectory(CallerOf(request), node);
     if (!handle) {
       fuse_reply_err(request, fs::ErrnoOf(handle.code()));
       return;

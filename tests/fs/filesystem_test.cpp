@@ -82,6 +82,30 @@ TEST_F(FilesystemTest, KeepsTheVersionOfAnOpenHandle) {  // R1
   EXPECT_EQ(Said(kernel().Close(kBenson, file)), "ok");
 }
 
+// The kernel takes a node that is opened with O_TRUNC for empty, and a version's node is everybody's.
+TEST_F(FilesystemTest, OpensNoVersionsNodeForTruncation) {  // R1, F2
+  constexpr int kAnew = O_WRONLY | O_TRUNC;
+  Filesystem& fs = *mount_.filesystem;
+  Kernel::File file = Open(kAndrew, "f", kAnew);
+  ASSERT_EQ(Said(kernel().Write(file, "BB")), "ok");
+  ASSERT_EQ(Said(kernel().Flush(kAndrew, file)), "ok");
+  const auto copy = fs.Lookup(kAndrew, kRootNode, "f");
+  ASSERT_TRUE(copy);
+  kernel().Release(file);  // between the lookup and the open
+  EXPECT_EQ(Said(fs.Open(kAndrew, copy->attr.node, kAnew)), "stale") << "to be looked up again";
+  const auto again = fs.Lookup(kAndrew, kRootNode, "f");
+  const auto version = fs.Lookup(kBenson, kRootNode, "f");
+  ASSERT_TRUE(again && version);
+  EXPECT_NE(again->attr.node, version->attr.node);
+  const auto opened = fs.Open(kAndrew, again->attr.node, kAnew);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_FALSE(opened->direct_io);
+  EXPECT_EQ(fs.GetAttr(again->attr.node)->size, 0U);
+  EXPECT_EQ(fs.GetAttr(version->attr.node)->size, 2U);
+  fs.Release(opened->handle);
+  for (const auto& entry : {copy, again, version}) fs.Forget(entry->attr.node, 1);
+}
+
 TEST_F(FilesystemTest, RefusesTheStaleAppendAndAcceptsItAfterAFreshRead) {  // the contract's example
   EXPECT_EQ(Cat(kAndrew, "f"), "A");
   EXPECT_EQ(Cat(kBenson, "f"), "A");

@@ -229,7 +229,7 @@ Result<void> Kernel::RemoveDirectory(const Caller& caller, const std::string& pa
 Result<std::vector<std::string>> Kernel::List(const Caller& caller, const std::string& path) {
   const auto node = Walk(caller, path, Names::kCached);
   if (!node) return node.error();
-  const auto handle = fs_.OpenDirectory(*node);
+  const auto handle = fs_.OpenDirectory(caller, *node);
   if (!handle) return handle.error();
   std::vector<std::string> names;
   Result<void> done;
