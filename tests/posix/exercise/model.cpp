@@ -338,7 +338,7 @@ int Model::OpenWriters(int number) const {
 
 int Model::HandlesOnCopies(int agent) const {
   return static_cast<int>(std::count_if(handles_.begin(), handles_.end(), [&](const auto& each) {
-    return each.second.copy && each.second.agent == agent;
+    return each.second.copy && !each.second.copy->discarded && each.second.agent == agent;
   }));
 }
 
