@@ -69,8 +69,7 @@ FilesystemImpl::FilesystemImpl(const FilesystemOptions& options, std::unique_ptr
       parking_(store_, trees_),
       committer_(store_, trees_, vcs::CommitterOptions{.ref = options.ref, .now_s = {}}),
       temporaries_(options.temporaries),
-      ignore_rules_(trees_, Lines(options.scratch_patterns), ""),
-      names_() {}
+      ignore_rules_(trees_, Lines(options.scratch_patterns), "") {}
 
 FilesystemImpl::~FilesystemImpl() { Stop(); }
 

@@ -26,41 +26,50 @@ Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
   return AttrOf(*node);
 }
 
+Result<FilesystemImpl::PathChange> FilesystemImpl::PlanPathChange(const Identity& who, const Node& node) {
+  const std::shared_ptr<File> file = node.file;
+  if (file->head && !file->head_size) return PathChange{.copy = nullptr, .description = {}, .size_unknown = true};
+  PathChange plan;
+  plan.copy = node.copy && (node.copy->handles > 0) ? node.copy : file->CopyOf(who.agent);
+  if (!plan.copy && !file->linked) return plan;
+  if (!plan.copy || !plan.copy->discarded) {
+    const vcs::RepoPath path = Namespace::LastPathOf(*file);
+    const vcs::MaybeVersion stands_on = plan.copy ? plan.copy->origin.version : file->head;
+    if ((plan.copy && plan.copy->stale) || BaseFor(who, path, stands_on).version != stands_on) {
+      return RefuseLocked(who.agent, "change of " + vcs::Quoted(path.text()));
+    }
+  }
+  if (!plan.copy) plan.copy = MakeCopy(file, who);
+  plan.publish = plan.copy->handles == 0;  // else it goes with what the open handles publish
+  ++plan.copy->handles;
+  plan.copy->last_writer = who;
+  return plan;
+}
+
 Result<void> FilesystemImpl::ChangePath(const Identity& who, NodeId id, const AttrChange& change) {
-  std::shared_ptr<WorkingCopy> copy;
-  Description description;
-  bool publish = false;
-  while (true) {
+  PathChange plan;
+  do {
     if (auto learned = LearnSize(id); !learned) return learned;
     const MutexLock lock(mutex_);
     const Node* node = names_.Find(id);
     if (node == nullptr || !node->file) return Error{Code::kNotFound, "setattr: unknown node"};
-    const std::shared_ptr<File> file = node->file;
-    if (file->head && !file->head_size) continue;  // others moved the branch in between
-    copy = node->copy && (node->copy->handles > 0) ? node->copy : file->CopyOf(who.agent);
-    if (!copy && !file->linked) return {};  // nobody can see it any more
-    if (!copy || !copy->discarded) {
-      const vcs::RepoPath path = Namespace::LastPathOf(*file);
-      const vcs::MaybeVersion stands_on = copy ? copy->origin.version : file->head;
-      if ((copy && copy->stale) || BaseFor(who, path, stands_on).version != stands_on) {
-        return RefuseLocked(who.agent, "change of " + vcs::Quoted(path.text()));
-      }
-    }
-    if (!copy) copy = MakeCopy(file, who);
-    publish = copy->handles == 0;  // else it goes with what the open handles publish
-    ++copy->handles;
-    copy->last_writer = who;
-    copy->times.ctime = Now();
-    if (change.size) copy->times.mtime = copy->times.ctime;
-    if (change.size && who.uid != 0) TakePrivilegesAway(*file);
-    if (change.mode) copy->mode = (*change.mode & 0100) != 0 ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular;
-    if (change.size && *change.size == 0) copy->written_whole = true;
-    description = DescribeLocked(*copy);
-    break;
-  }
+    auto planned = PlanPathChange(who, *node);
+    if (!planned) return planned.error();
+    plan = *std::move(planned);
+    if (plan.size_unknown) continue;  // others moved the branch in between
+    if (!plan.copy) return {};        // nobody can see the file any more
+    WorkingCopy& copy = *plan.copy;
+    copy.times.ctime = Now();
+    if (change.size) copy.times.mtime = copy.times.ctime;
+    if (change.size && who.uid != 0) TakePrivilegesAway(*copy.file);
+    if (change.mode) copy.mode = FileModeOf(S_IFREG | *change.mode);
+    if (change.size && *change.size == 0) copy.written_whole = true;
+    plan.description = DescribeLocked(copy);
+  } while (plan.size_unknown);
+  const auto& copy = plan.copy;
   Result<void> done;
-  if (change.size) done = copy->content->Truncate(description, *change.size);
-  if (done && publish) done = Publish(copy, who);
+  if (change.size) done = copy->content->Truncate(plan.description, *change.size);
+  if (done && plan.publish) done = Publish(copy, who);
   const MutexLock lock(mutex_);
   LetGo(copy);
   return done;

@@ -175,6 +175,39 @@ void FilesystemImpl::ApplyName(const vcs::Outcome& outcome, const vcs::CommitReq
   }
 }
 
+void FilesystemImpl::ApplyExchange(const vcs::Outcome& outcome, const vcs::PublishRename& rename, const Identity& who,
+                                   const std::optional<Child>& from, const std::optional<Child>& to) {
+  attributes_->Exchange(rename.from, rename.to);
+  if (from && to) {
+    Namespace::Exchange(*from, *to);
+  } else {  // what is not known is learned at the next lookup, and what is known has another name
+    DropName(from);
+    DropName(to);
+  }
+  for (const auto& [file, path, before, after] :
+       {std::tuple(AsFile(from), rename.to, outcome.replaced, outcome.moved),
+        std::tuple(AsFile(to), rename.from, outcome.moved, outcome.replaced)}) {
+    if (!file) continue;
+    tracker_.Published(who.agent, who.process, path, before, {after, outcome.commit},
+                       vcs::BaseTracker::Writer::kWroteBlindly);
+  }
+}
+
+void FilesystemImpl::MoveName(const vcs::PublishRename& rename, const std::optional<Child>& from) {
+  const auto new_parent = AsDirectory(ChildAt(names_.root(), rename.to.Parent()));
+  const std::shared_ptr<Directory> old_parent = std::visit([](const auto& what) { return what->parent; }, *from);
+  if (const auto moved = AsFile(from)) moved->aside = nullptr;
+  if (new_parent) {
+    Namespace::MakeVersioned(*new_parent);
+    Namespace::Move(*from, new_parent, rename.to.Name());
+    Touch(*new_parent);
+  } else {
+    DropName(from);
+  }
+  Keep(old_parent);
+  Touch(*old_parent);
+}
+
 void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitRequest& request,
                                  const RenameContext& context) {
   if (outcome.kind == Kind::kFailed || outcome.kind == Kind::kRefused) return;
@@ -190,21 +223,7 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
     std::visit([](const auto& what) { what->meta.times.ctime = Now(); }, *moved);
     Record(*moved);  // also what nobody touched so far: under its new path nothing else knows how old it is
   }
-  if (rename.exchange) {
-    attributes_->Exchange(rename.from, rename.to);
-    if (from && to) {
-      Namespace::Exchange(*from, *to);
-    } else {  // what is not known is learned at the next lookup, and what is known has another name
-      DropName(from);
-      DropName(to);
-    }
-    for (const auto& [file, path, before, after] :
-         {std::tuple(AsFile(from), rename.to, outcome.replaced, outcome.moved),
-          std::tuple(AsFile(to), rename.from, outcome.moved, outcome.replaced)}) {
-      if (file) tracker_.Published(agent, context.who.process, path, before, {after, outcome.commit}, Writer::kWroteBlindly);
-    }
-    return;
-  }
+  if (rename.exchange) return ApplyExchange(outcome, rename, context.who, from, to);
   if (const auto replaced = AsFile(to)) {
     RemoveName(replaced, agent);
     if (const auto heir = AsFile(from)) HandOverLocks(*replaced, *heir);
@@ -212,20 +231,7 @@ void FilesystemImpl::ApplyRename(const vcs::Outcome& outcome, const vcs::CommitR
     DropName(to);
   }
   attributes_->Rename(rename.from, rename.to);
-  const auto new_parent = AsDirectory(ChildAt(names_.root(), rename.to.Parent()));
-  if (from) {
-    const std::shared_ptr<Directory> old_parent = std::visit([](const auto& what) { return what->parent; }, *from);
-    if (const auto moved = AsFile(from)) moved->aside = nullptr;
-    if (new_parent) {
-      Namespace::MakeVersioned(*new_parent);
-      Namespace::Move(*from, new_parent, rename.to.Name());
-      Touch(*new_parent);
-    } else {
-      DropName(from);
-    }
-    Keep(old_parent);
-    Touch(*old_parent);
-  }
+  if (from) MoveName(rename, from);
   committer_.FollowRename(rename.from, rename.to);
 
   const bool is_file = std::holds_alternative<std::shared_ptr<File>>(context.from);
@@ -253,7 +259,6 @@ void FilesystemImpl::DropName(const std::optional<Child>& child) {
 }
 
 namespace {
-
 
 std::shared_ptr<const vcs::Tree> LoadOrLog(vcs::TreeReader& trees, const vcs::TreeEntry* entry) {
   if (entry == nullptr || (!entry->IsDirectory() && !entry->IsSubmodule())) return nullptr;
@@ -325,6 +330,42 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
   }
 }
 
+bool FilesystemImpl::ReconcileFile(const std::shared_ptr<File>& file, const vcs::TreeEntry* entry,
+                                   const timespec& seen) {
+  const bool is_directory = entry != nullptr && (entry->IsDirectory() || entry->IsSubmodule());
+  const vcs::MaybeVersion now = entry == nullptr || is_directory ? vcs::MaybeVersion() : entry->AsVersion();
+  if (now) {
+    if (file->head != now) SetHead(file, now, std::nullopt, MetadataOfFile(Namespace::LastPathOf(*file), *now, seen), "");
+    return false;
+  }
+  if (!file->head && !is_directory) return true;  // reserved: it is nobody else's business yet
+  RemoveName(file, "");
+  return false;
+}
+
+bool FilesystemImpl::ReconcileBelow(const std::shared_ptr<Directory>& below, const vcs::TreeEntry* entry,
+                                    const timespec& seen) {
+  if (entry != nullptr && (entry->IsDirectory() || entry->IsSubmodule())) {  // its own turn comes
+    below->plain = false;
+    return false;
+  }
+  if (below->plain && entry == nullptr) return false;
+  below->plain = false;
+  if (entry != nullptr) SetKept(*below, false);  // a file has its name now
+  if (below->kept) return true;
+  // Names below are found to be gone in its own turn, if anybody asks by then.
+  ReconcileDirectory(below, {}, seen);
+  if (!below->linked || below->kept) return false;
+  if (entry == nullptr && below->scratch) {  // its scratch files stay, and so does it
+    below->plain = true;
+    return false;
+  }
+  ForgetRecords(below);
+  Namespace::Unlink(below);
+  Expire(*below->parent, below->name);
+  return false;
+}
+
 void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& directory, const ChangedTrees& trees,
                                         const timespec& seen) {
   static const vcs::Tree kEmpty;
@@ -344,38 +385,10 @@ void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& direct
   bool holds_uncommitted = false;
   for (const auto& [name, child] : children) {
     const vcs::TreeEntry* entry = tree->Find(name);
-    const bool is_directory = entry != nullptr && (entry->IsDirectory() || entry->IsSubmodule());
-    if (const auto* file = std::get_if<std::shared_ptr<File>>(&child)) {
-      const vcs::MaybeVersion now = entry == nullptr || is_directory ? vcs::MaybeVersion() : entry->AsVersion();
-      if (now) {
-        if ((*file)->head != now) SetHead(*file, now, std::nullopt, MetadataOfFile(Namespace::LastPathOf(**file), *now, seen), "");
-      } else if ((*file)->head || is_directory) {
-        RemoveName(*file, "");
-      } else {
-        holds_uncommitted = true;  // reserved: it is nobody else's business yet
-      }
-      continue;
-    }
-    const auto& below = std::get<std::shared_ptr<Directory>>(child);
-    if (is_directory) {  // its own turn comes
-      below->plain = false;
-      continue;
-    }
-    if (below->plain && entry == nullptr) continue;
-    below->plain = false;
-    if (entry != nullptr) SetKept(*below, false);  // a file has its name now
-    holds_uncommitted = holds_uncommitted || below->kept;
-    if (below->kept) continue;
-    // Names below are found to be gone in its own turn, if anybody asks by then.
-    ReconcileDirectory(below, {}, seen);
-    if (!below->linked || below->kept) continue;
-    if (entry == nullptr && below->scratch) {  // its scratch files stay, and so does it
-      below->plain = true;
-      continue;
-    }
-    ForgetRecords(below);
-    Namespace::Unlink(below);
-    Expire(*directory, name);
+    const auto* file = std::get_if<std::shared_ptr<File>>(&child);
+    const bool stays = file != nullptr ? ReconcileFile(*file, entry, seen)
+                                       : ReconcileBelow(std::get<std::shared_ptr<Directory>>(child), entry, seen);
+    holds_uncommitted = holds_uncommitted || stays;
   }
   if (gone && holds_uncommitted) Keep(directory);
 }

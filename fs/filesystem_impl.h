@@ -280,12 +280,23 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
       REQUIRES(mutex_);
   void Unpin(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   Result<void> LearnSize(NodeId id) EXCLUDES(mutex_);
+  // An existing file: its entry, and the working copy that is held for the open that follows.
+  Result<Entry> PlanCreateExisting(const Bound& bound, const Identity& who, int flags,
+                                   std::shared_ptr<WorkingCopy>* pinned) REQUIRES(mutex_);
   Result<Created> CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
   // Every change of bytes through a handle: refused and parked if the handle's base is stale.
   Result<void> ChangeThrough(HandleId id, const Change& change) EXCLUDES(mutex_);
   Result<std::shared_ptr<WorkingCopy>> CopyForRefusal(Handle& handle, const vcs::Base& base) EXCLUDES(mutex_);
   // Truncates or changes the mode of a path without a handle (truncate(2), chmod(2)).
   Result<void> ChangePath(const Identity& who, NodeId id, const AttrChange& change) EXCLUDES(mutex_);
+  // What it is made on: checked, and held as by a handle.
+  struct PathChange {
+    std::shared_ptr<WorkingCopy> copy;  // null: nobody can see the file any more
+    Description description;
+    bool publish = false;
+    bool size_unknown = false;  // learn the size of the file's newest version and plan again
+  };
+  Result<PathChange> PlanPathChange(const Identity& who, const Node& node) REQUIRES(mutex_);
 
   // Publishes what the copy has that is not in history; parks it if that is refused (kStale).
   Result<void> Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) EXCLUDES(mutex_);
@@ -338,6 +349,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
       REQUIRES(mutex_);
   void ApplyRename(const vcs::Outcome& outcome, const vcs::CommitRequest& request, const RenameContext& context)
       REQUIRES(mutex_);
+  void ApplyExchange(const vcs::Outcome& outcome, const vcs::PublishRename& rename, const Identity& who,
+                     const std::optional<Child>& from, const std::optional<Child>& to) REQUIRES(mutex_);
+  void MoveName(const vcs::PublishRename& rename, const std::optional<Child>& from) REQUIRES(mutex_);
   // The file's newest version is `now`, by `agent` (empty: from outside): others' working copies are stale.
   void SetHead(const std::shared_ptr<File>& file, const vcs::MaybeVersion& now, std::optional<std::uint64_t> size,
                const Metadata& meta, const std::string& agent) REQUIRES(mutex_);
@@ -345,7 +359,11 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   void RemoveName(const std::shared_ptr<File>& file, const std::string& agent) REQUIRES(mutex_);
   // Forgets a name that history has otherwise by now: the next lookup learns it.
   void DropName(const std::optional<Child>& child) REQUIRES(mutex_);
-  // `seen`: when the move was.
+  // `seen`: when the move was. True: what it holds is an agent's business only, and it stays for that.
+  bool ReconcileFile(const std::shared_ptr<File>& file, const vcs::TreeEntry* entry, const timespec& seen)
+      REQUIRES(mutex_);
+  bool ReconcileBelow(const std::shared_ptr<Directory>& below, const vcs::TreeEntry* entry, const timespec& seen)
+      REQUIRES(mutex_);
   void ReconcileDirectory(const std::shared_ptr<Directory>& directory, const ChangedTrees& trees, const timespec& seen)
       REQUIRES(mutex_);
   void Expire(const Directory& parent, const std::string& name) REQUIRES(mutex_);
@@ -388,6 +406,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> RenameScratch(const ScratchRename& rename);
   Result<void> PublishScratch(const ScratchRename& rename);
   Result<void> MoveToScratch(const ScratchRename& rename);
+  Result<void> RenameAcross(const ScratchRename& rename) EXCLUDES(scratch_names_, mutex_);
+  Result<void> RenameWithin(const ScratchRename& rename) EXCLUDES(scratch_names_, mutex_);
   Result<void> RenameVersionedDirectory(const ScratchRename& rename);
   Result<void> RenameVersioned(const Identity& who, NodeId parent, std::string_view name, NodeId new_parent,
                                std::string_view new_name, unsigned flags);

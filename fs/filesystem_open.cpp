@@ -222,52 +222,47 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
   if (!scratch) return scratch.error();
   if (*scratch) return CreateScratch(caller, parent, name, mode, flags);
   const Identity who = agents_->Identify(caller);
-  Created created;
-  NodeId existing = 0;
   std::shared_ptr<WorkingCopy> pinned;
-  while (true) {
-    const auto learned = Learn(parent, name);
-    if (!learned) return learned.error();
-    const MutexLock lock(mutex_);
-    const auto bound = Bind(parent, name, *learned);
-    if (!bound) return bound.error();
-    if (!*bound) continue;
-    if (!(*bound)->child) return CreateNew(**bound, who, mode, flags);
-    if (const auto moved = (*bound)->AsFile(); moved && moved->aside && moved->aside->agent == who.agent) {
+  auto created = WithName<Created>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Created>> {
+    if (!bound.child) return CreateNew(bound, who, mode, flags);
+    if (const auto moved = bound.AsFile(); moved && moved->aside && moved->aside->agent == who.agent) {
       return CreateAgain(moved, who, mode, flags);
     }
-    if ((flags & O_EXCL) != 0) return Error{Code::kExists, vcs::Quoted((*bound)->path.text()) + ": exists"};
-    const auto file = (*bound)->AsFile();
-    if (!file) return Error{Code::kIsDirectory, vcs::Quoted((*bound)->path.text()) + ": is a directory"};
-    // Somebody made it since the kernel looked. What is a symlink by now has to be walked again.
-    if (file->head && file->head->mode == vcs::FileMode::kSymlink) return LookAgain();
-    const auto own = file->CopyOf(who.agent);
-    if (Writes(flags) && !own) {
-      const vcs::Base base = BaseFor(who, (*bound)->path, file->head);
-      if (base.version != file->head && WritesWithoutReading(flags)) {
-        return RefuseLocked(who.agent, "open " + vcs::Quoted((*bound)->path.text()));
-      }
-      MakeCopy(file, who);
-    }
-    const auto copy = file->CopyOf(who.agent);
-    Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
-    created.entry = EntryOf(node);
-    existing = node.id;
-    pinned = copy;
-    if (pinned) ++pinned->pins;
-    break;
-  }
-  auto opened = Open(caller, existing, flags & ~(O_CREAT | O_EXCL));
+    auto entry = PlanCreateExisting(bound, who, flags, &pinned);
+    if (!entry) return entry.error();
+    return Created{*std::move(entry), {}};
+  });
+  const bool is_new = created && created->opened.handle != 0;
+  if (!created || is_new) return created;
+  auto opened = Open(caller, created->entry.attr.node, flags & ~(O_CREAT | O_EXCL));
   if (pinned) {
     const MutexLock lock(mutex_);
     Unpin(pinned);
   }
   if (!opened) {
-    Forget(existing, 1);
+    Forget(created->entry.attr.node, 1);
     return opened.error();
   }
-  created.opened = *opened;
+  created->opened = *opened;
   return created;
+}
+
+Result<Entry> FilesystemImpl::PlanCreateExisting(const Bound& bound, const Identity& who, int flags,
+                                                 std::shared_ptr<WorkingCopy>* pinned) {
+  const std::string path = vcs::Quoted(bound.path.text());
+  if ((flags & O_EXCL) != 0) return Error{Code::kExists, path + ": exists"};
+  const auto file = bound.AsFile();
+  if (!file) return Error{Code::kIsDirectory, path + ": is a directory"};
+  // Somebody made it since the kernel looked. What is a symlink by now has to be walked again.
+  if (file->head && file->head->mode == vcs::FileMode::kSymlink) return LookAgain();
+  if (Writes(flags) && !file->CopyOf(who.agent)) {
+    const vcs::Base base = BaseFor(who, bound.path, file->head);
+    if (base.version != file->head && WritesWithoutReading(flags)) return RefuseLocked(who.agent, "open " + path);
+    MakeCopy(file, who);
+  }
+  *pinned = file->CopyOf(who.agent);
+  if (*pinned) ++(*pinned)->pins;
+  return EntryOf(*pinned ? *names_.Find((*pinned)->node) : CurrentNode(file));
 }
 
 Result<Created> FilesystemImpl::CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) {

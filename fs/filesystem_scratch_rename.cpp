@@ -83,20 +83,34 @@ Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::st
   }
   const ScratchRename rename{caller, parent, name, new_parent, new_name, flags, *from, *to};
   if (from_scratch && to_scratch) return RenameScratch(rename);
-  if (from_scratch || to_scratch) {
-    // Directories, or two at a time, would be many commits: mv(1) and others then copy, which is the same.
-    if (from->is_directory || exchange) return At(name, EXDEV);
-    if (to->is_directory) return At(new_name, EISDIR);
-    if ((flags & RENAME_NOREPLACE) != 0 && to->where != Where::kNowhere) return At(new_name, EEXIST);
-    return from_scratch ? PublishScratch(rename) : MoveToScratch(rename);
+  auto renamed = from_scratch || to_scratch ? RenameAcross(rename) : RenameWithin(rename);
+  if (renamed) (void)SaveRecords();
+  return renamed;
+}
+
+// From one kind to the other. Directories, or two at a time, would be many commits: mv(1) and others then copy, which is
+// the same.
+Result<void> FilesystemImpl::RenameAcross(const ScratchRename& rename) {
+  if (rename.from.is_directory || (rename.flags & RENAME_EXCHANGE) != 0) return At(rename.name, EXDEV);
+  if (rename.to.is_directory) return At(rename.new_name, EISDIR);
+  const bool exists = rename.to.where != Where::kNowhere;
+  if ((rename.flags & RENAME_NOREPLACE) != 0 && exists) return At(rename.new_name, EEXIST);
+  return rename.from.where == Where::kScratch ? PublishScratch(rename) : MoveToScratch(rename);
+}
+
+// Of a version to a versioned path, where a scratch file may be that the rules don't call scratch any more: it is replaced.
+Result<void> FilesystemImpl::RenameWithin(const ScratchRename& rename) {
+  const bool over_scratch = rename.to.where == Where::kScratch;
+  if (over_scratch) {
+    if ((rename.flags & RENAME_NOREPLACE) != 0) return At(rename.new_name, EEXIST);
+    if (rename.from.is_directory != rename.to.is_directory) {
+      return At(rename.new_name, rename.to.is_directory ? EISDIR : ENOTDIR);
+    }
   }
-  if (to->where == Where::kScratch) {  // what the rules don't call scratch any more: replaced
-    if ((flags & RENAME_NOREPLACE) != 0) return At(new_name, EEXIST);
-    if (from->is_directory != to->is_directory) return At(new_name, to->is_directory ? EISDIR : ENOTDIR);
-  }
-  if (from->is_directory) return RenameVersionedDirectory(rename);
-  auto renamed = RenameVersioned(agents_->Identify(caller), parent, name, new_parent, new_name, flags);
-  if (renamed && to->where == Where::kScratch) return RemoveScratch(new_parent, new_name, false);
+  if (rename.from.is_directory) return RenameVersionedDirectory(rename);
+  auto renamed = RenameVersioned(agents_->Identify(rename.caller), rename.parent, rename.name, rename.new_parent,
+                                 rename.new_name, rename.flags);
+  if (renamed && over_scratch) return RemoveScratch(rename.new_parent, rename.new_name, false);
   return renamed;
 }
 

@@ -25,7 +25,7 @@ constexpr bool IsScratch(std::uint64_t node_or_handle) { return (node_or_handle 
 
 // Seconds for which the kernel may keep a node's attributes: what is ours changes through requests only, or the kernel is
 // told; plain files are also changed by other mounts, admins and mappings.
-constexpr double AttrTimeout_s(NodeId node) { return IsScratch(node) ? 1 : 3600; }
+constexpr double AttrTimeoutSeconds(NodeId node) { return IsScratch(node) ? 1 : 3600; }
 
 // Who calls: as the kernel says it. `tid` is a thread id in the daemon's pid namespace, 0 if it has none there.
 struct Caller {

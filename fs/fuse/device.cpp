@@ -154,7 +154,7 @@ bool Device::Answer(int fd, const void* request, std::size_t size) {
   if (attr) {
     answer.len += sizeof(out);
     out = ToStatx(*attr);
-    out.valid_s = static_cast<std::uint64_t>(AttrTimeout_s(header.nodeid));
+    out.valid_s = static_cast<std::uint64_t>(AttrTimeoutSeconds(header.nodeid));
   } else {
     answer.error = -ErrnoOf(attr.code());
   }

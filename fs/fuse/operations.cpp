@@ -163,7 +163,7 @@ void ReplyAttr(fuse_req_t request, const Result<Attr>& attr) {
     return;
   }
   const struct stat out = ToStat(*attr);
-  fuse_reply_attr(request, &out, AttrTimeout_s(attr->node));
+  fuse_reply_attr(request, &out, AttrTimeoutSeconds(attr->node));
 }
 
 void Init(void* /*user_data*/, fuse_conn_info* connection) {
