@@ -33,7 +33,7 @@ void Notifier::AfterExpiries(std::function<void()> then) {
   {
     const MutexLock lock(mutex_);
     if (busy_ || !queue_.empty()) {
-      queue_.push_back(std::move(then));
+      queue_.emplace_back(std::move(then));
       wake_.NotifyOne();
       return;
     }

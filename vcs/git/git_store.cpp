@@ -16,8 +16,8 @@ namespace {
 
 class GitStore : public Store {
  public:
-  GitStore(std::string git_dir, Durability durability)
-      : pool_(std::move(git_dir)), objects_(pool_, durability), refs_(pool_, objects_, durability) {}
+  GitStore(std::string git_dir, Durability durability, RefFile::NewReflog new_reflog)
+      : pool_(std::move(git_dir)), objects_(pool_, durability), refs_(pool_, objects_, durability, new_reflog) {}
 
   ObjectId Hash(ObjectKind kind, std::string_view bytes) const override {
     git_oid oid;
@@ -40,6 +40,9 @@ class GitStore : public Store {
     if (auto valid = CheckRefName(publication.ref); !valid) return valid;
     bool has_tip = false;
     for (const NewObject& object : publication.objects) {
+      if (const ObjectId id = Hash(object.kind, object.bytes); id != object.id) {
+        return Error{Code::kInvalidArgument, "object " + object.id.Hex() + ": its bytes have the id " + id.Hex()};
+      }
       if (auto added = objects_.Add(object.id, object.kind, object.bytes); !added) return added;
       has_tip = has_tip || (object.id == publication.tip && object.kind == ObjectKind::kCommit);
     }
@@ -65,6 +68,17 @@ class GitStore : public Store {
 std::string WithoutTrailingSlash(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path;
+}
+
+// Source: git-config(1), core.logAllRefUpdates.
+RefFile::NewReflog NewReflogOf(git_repository* repository, bool bare) {
+  int makes = bare ? 0 : 1;
+  ConfigHandle config;
+  const int error = git_repository_config_snapshot(Receive(config), repository);
+  const char* text = nullptr;
+  const bool is_set = error == 0 && git_config_get_string(&text, config.get(), "core.logallrefupdates") == 0;
+  if (is_set && git_config_parse_bool(&makes, text) != 0) makes = 1;  // "always"
+  return makes != 0 ? RefFile::NewReflog::kMake : RefFile::NewReflog::kNone;
 }
 
 // Says why libgit2 would not open what is at `path`, in words for who typed that path.
@@ -103,7 +117,8 @@ Result<Repository> OpenRepository(const std::filesystem::path& path, Durability 
   repository.git_dir = std::filesystem::canonical(common_dir, failure);
   if (failure) return SystemError(common_dir, failure.value());
   repository.bare = git_repository_is_bare(handle.get()) == 1;
-  repository.store = std::make_unique<GitStore>(repository.git_dir.string(), durability);
+  repository.store =
+      std::make_unique<GitStore>(repository.git_dir.string(), durability, NewReflogOf(handle.get(), repository.bare));
   return repository;
 }
 

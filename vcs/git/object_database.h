@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "vcs/git/loose_writer.h"
 #include "vcs/git/repository_pool.h"
 #include "vcs/object_id.h"
 #include "vcs/result.h"
@@ -19,7 +20,10 @@ enum class Durability;
 class ObjectDatabase {
  public:
   ObjectDatabase(RepositoryPool& pool, Durability durability)
-      : pool_(pool), objects_dir_(pool.git_dir() + "/objects"), durability_(durability) {}
+      : pool_(pool),
+        objects_dir_(pool.git_dir() + "/objects"),
+        durability_(durability),
+        loose_writer_(objects_dir_, durability) {}
 
   Result<std::string> Read(const ObjectId& id, ObjectKind kind);
   Result<std::uint64_t> BlobSize(const ObjectId& blob);
@@ -51,17 +55,14 @@ class ObjectDatabase {
   Result<void> MoveDamagedAway(const std::string& path, const ObjectId& id);
   // R13, power: an object that was there already may never have been synced.
   Result<void> SyncExisting(const std::string& path);
-  Result<void> SyncFanOut(bool is_new);
-
-  Result<void> WriteBytes(Handles& handles, const ObjectId& id, ObjectKind kind, std::string_view bytes);
-  Result<ObjectId> HashFile(Handles& handles, int fd, std::uint64_t size);
-  Result<ObjectId> WriteStream(Handles& handles, int fd, std::uint64_t size);
   Result<ObjectId> AddLargeBlob(Handles& handles, int fd, std::uint64_t size);
 
   // Constant after construction.
   RepositoryPool& pool_;
   const std::string objects_dir_;
   const Durability durability_;
+  // Own synchronisation.
+  LooseWriter loose_writer_;
 };
 
 }  // namespace concordfs::vcs::git

@@ -63,10 +63,6 @@ std::string Parent(const std::string& path) {
   return path.substr(0, path.rfind('/'));
 }
 
-bool Exists(const std::string& path) {
-  return ::access(path.c_str(), F_OK) == 0;
-}
-
 // `git prune` keeps what is young: an object that is used again becomes young again.
 void Freshen(const std::string& path) {
   static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0));
@@ -104,25 +100,14 @@ Result<void> ObjectDatabase::Add(const ObjectId& id, ObjectKind kind, std::strin
       Freshen(path);
       return SyncExisting(path);
     }
-    auto written = WriteBytes(**handles, id, kind, bytes);
+    if (IsInPack(**handles, id, kind, bytes)) return {};
+    auto object = loose_writer_.Write(kind, bytes);
+    auto written = object ? loose_writer_.Name(*std::move(object), id) : object.error();
     if (written) return {};
     if (written.code() != Code::kNotFound) return written.error();
     last = written.error();
   }
   return GaveUp(id, last);
-}
-
-Result<void> ObjectDatabase::WriteBytes(Handles& handles, const ObjectId& id, ObjectKind kind, std::string_view bytes) {
-  if (IsInPack(handles, id, kind, bytes)) return {};
-  const bool new_folder = !Exists(Parent(LooseObjectPath(objects_dir_, id)));
-  git_oid stored;
-  ClearLastError();
-  const int error = git_odb_write(&stored, handles.loose.get(), bytes.data(), bytes.size(), ToGit(kind));
-  if (error != 0) return WriteError(error, "write object " + id.Hex(), pool_.git_dir(), bytes.size());
-  if (FromGit(stored) != id) {
-    return Error{Code::kInvalidArgument, "object " + id.Hex() + ": its bytes have the id " + FromGit(stored).Hex()};
-  }
-  return SyncFanOut(new_folder);
 }
 
 Result<ObjectId> ObjectDatabase::AddBlob(int fd, std::uint64_t size) {
@@ -145,64 +130,30 @@ Result<ObjectId> ObjectDatabase::AddBlob(int fd, std::uint64_t size) {
   return id;
 }
 
+// Hashed on its way into a file, and then looked for. A pack that has it is no use: it could only be verified whole in
+// memory.
 Result<ObjectId> ObjectDatabase::AddLargeBlob(Handles& handles, int fd, std::uint64_t size) {
-  Error last{Code::kIo, "its file changes each time"};
-  ObjectId id;
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    // Hashed first, to look at what is there before libgit2 takes it for the object. A pack that has it is no use: it
-    // could only be verified whole in memory.
-    auto hashed = HashFile(handles, fd, size);
-    if (!hashed) return hashed.error();
-    id = *hashed;
-    const std::string path = LooseObjectPath(objects_dir_, id);
-    auto existing = ExamineLoose(handles, id);
-    if (!existing) return existing.error();
-    if (*existing == Existing::kGood) {
-      Freshen(path);
-      if (auto synced = SyncExisting(path); !synced) return synced.error();
-      return id;
-    }
-    const bool new_folder = !Exists(Parent(path));
-    auto written = WriteStream(handles, fd, size);
-    if (!written) {
-      if (written.code() != Code::kNotFound) return written.error();
-      last = written.error();
-      continue;
-    }
-    if (*written != id) continue;  // changed between the passes: what was there of the other id is not verified
-    if (auto synced = SyncFanOut(new_folder); !synced) return synced.error();
-    return id;
-  }
-  return GaveUp(id, last);
-}
-
-Result<ObjectId> ObjectDatabase::HashFile(Handles& handles, int fd, std::uint64_t size) {
   auto hasher = ObjectHasher::Start(handles.hashing.get(), ObjectKind::kBlob, size);
   if (!hasher) return hasher.error();
-  auto hashed = ForEachPiece(fd, size, [&](std::string_view piece) { return hasher->Update(piece); });
-  if (!hashed) return hashed.error();
-  return hasher->Finish();
-}
-
-Result<ObjectId> ObjectDatabase::WriteStream(Handles& handles, int fd, std::uint64_t size) {
-  const std::string what = "write a blob of " + std::to_string(size) + " bytes";
-  OdbStreamHandle stream;
-  ClearLastError();
-  int error =
-      git_odb_open_wstream(Receive(stream), handles.loose.get(), static_cast<git_object_size_t>(size), GIT_OBJECT_BLOB);
-  if (error != 0) return WriteError(error, what, pool_.git_dir(), size);
-  auto copied = ForEachPiece(fd, size, [&](std::string_view piece) -> Result<void> {
-    ClearLastError();
-    const int code = git_odb_stream_write(stream.get(), piece.data(), piece.size());
-    if (code != 0) return WriteError(code, what, pool_.git_dir(), size);
-    return {};
+  auto object = loose_writer_.Write(ObjectKind::kBlob, size, [&](const LooseWriter::Sink& write) {
+    return ForEachPiece(fd, size, [&](std::string_view piece) -> Result<void> {
+      if (auto hashed = hasher->Update(piece); !hashed) return hashed;
+      return write(piece);
+    });
   });
-  if (!copied) return copied.error();
-  git_oid oid;
-  ClearLastError();
-  error = git_odb_stream_finalize_write(&oid, stream.get());
-  if (error != 0) return WriteError(error, what, pool_.git_dir(), size);
-  return FromGit(oid);
+  if (!object) return object.error();
+  const auto id = hasher->Finish();
+  if (!id) return id;
+  const auto existing = ExamineLoose(handles, *id);
+  if (!existing) return existing.error();
+  if (*existing == Existing::kGood) {
+    const std::string path = LooseObjectPath(objects_dir_, *id);
+    Freshen(path);
+    if (auto synced = SyncExisting(path); !synced) return synced.error();
+    return id;
+  }
+  if (auto named = loose_writer_.Name(*std::move(object), *id); !named) return named.error();
+  return id;
 }
 
 Result<void> ObjectDatabase::MoveDamagedAway(const std::string& path, const ObjectId& id) {
@@ -230,11 +181,6 @@ Result<void> ObjectDatabase::SyncExisting(const std::string& path) {
   if (!synced && synced.code() == Code::kNotFound) return {};  // packed meanwhile, and git syncs its packs
   if (!synced) return synced;
   return Sync(Parent(path), O_RDONLY | O_DIRECTORY);
-}
-
-Result<void> ObjectDatabase::SyncFanOut(bool is_new) {
-  if (durability_ != Durability::kPower || !is_new) return {};
-  return Sync(objects_dir_, O_RDONLY | O_DIRECTORY);
 }
 
 }  // namespace concordfs::vcs::git

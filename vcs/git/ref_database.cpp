@@ -73,6 +73,7 @@ Result<void> CheckRefName(const std::string& name) {
 
 Result<std::optional<ObjectId>> RefDatabase::Read(const std::string& name) {
   if (auto valid = CheckRefName(name); !valid) return valid.error();
+  if (const auto target = RefFile(pool_.git_dir(), name, new_reflog_).Read()) return target;
   auto handles = pool_.Borrow();
   if (!handles) return handles.error();
   auto direct = ResolveName((*handles)->repository.get(), name);
@@ -114,6 +115,11 @@ Result<std::vector<Ref>> RefDatabase::List(const std::string& prefix) {
 
 Result<void> RefDatabase::TrySwap(const std::string& name, const std::optional<ObjectId>& expected, const ObjectId& tip,
                                   const std::string& reason) {
+  if (expected) {
+    const auto moved = RefFile(pool_.git_dir(), name, new_reflog_).Swap(*expected, tip, reason, durability_);
+    if (!moved) return moved.error();
+    if (*moved == RefFile::Outcome::kMoved) return {};
+  }
   auto handles = pool_.Borrow();
   if (!handles) return handles.error();
   auto direct = ResolveName((*handles)->repository.get(), name);

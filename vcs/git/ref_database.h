@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vcs/git/object_database.h"
+#include "vcs/git/ref_file.h"
 #include "vcs/git/repository_pool.h"
 #include "vcs/object_id.h"
 #include "vcs/result.h"
@@ -16,8 +17,8 @@ namespace concordfs::vcs::git {
 // Threads: any; each method may block on disk. Read, List and Delete are those of Store, and documented there.
 class RefDatabase {
  public:
-  RefDatabase(RepositoryPool& pool, ObjectDatabase& objects, Durability durability)
-      : pool_(pool), objects_(objects), durability_(durability) {}
+  RefDatabase(RepositoryPool& pool, ObjectDatabase& objects, Durability durability, RefFile::NewReflog new_reflog)
+      : pool_(pool), objects_(objects), durability_(durability), new_reflog_(new_reflog) {}
 
   Result<std::optional<ObjectId>> Read(const std::string& name);
   Result<std::vector<Ref>> List(const std::string& prefix);
@@ -47,6 +48,7 @@ class RefDatabase {
   RepositoryPool& pool_;
   ObjectDatabase& objects_;
   const Durability durability_;
+  const RefFile::NewReflog new_reflog_;
 };
 
 // Success if git takes it for a ref's full name ("refs/heads/main", "HEAD"). Errors: kInvalidName.

@@ -51,20 +51,6 @@ Result<OdbHandle> OpenPacks(const std::vector<std::string>& objects_dirs) {
   return odb;
 }
 
-Result<OdbHandle> OpenLoose(const std::string& objects_dir) {
-  OdbHandle odb;
-  int error = git_odb_new(Receive(odb));
-  if (error != 0) return ReadError(error, "open the object database");
-  git_odb_backend* backend = nullptr;
-  // The default level, the fastest that deflates: at level 0 this backend writes objects that nothing can read.
-  constexpr int kDefaultLevel = -1;
-  // It syncs if the process-wide setting says so.
-  error = git_odb_backend_loose(&backend, objects_dir.c_str(), kDefaultLevel, /*do_fsync=*/0, 0, 0);
-  if (error != 0) return ReadError(error, "open the loose objects in " + objects_dir);
-  if (auto added = AddBackend(odb.get(), backend, 1); !added) return added.error();
-  return odb;
-}
-
 }  // namespace
 
 void InitLibrary() {
@@ -130,9 +116,6 @@ Result<std::unique_ptr<Handles>> RepositoryPool::Open() const {
   auto packs = OpenPacks(handles->objects_dirs);
   if (!packs) return packs.error();
   handles->packs = std::move(*packs);
-  auto loose = OpenLoose(handles->objects_dirs.front());
-  if (!loose) return loose.error();
-  handles->loose = std::move(*loose);
   auto hashing = OpenHashingOdb();
   if (!hashing) return hashing.error();
   handles->hashing = std::move(*hashing);

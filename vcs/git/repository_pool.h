@@ -15,8 +15,7 @@ namespace concordfs::vcs::git {
 struct Handles {
   RepositoryHandle repository;            // for refs
   std::vector<std::string> objects_dirs;  // where loose objects are: the repository's own first, then its alternates
-  OdbHandle packs;                        // only the packs of all objects_dirs: loose ones are read by LooseObject
-  OdbHandle loose;                        // only the loose objects of the first: written, never read
+  OdbHandle packs;                        // only the packs of all objects_dirs: for loose ones there are LooseObject and LooseWriter
   OdbHandle hashing;                      // see ObjectHasher
 };
 
