@@ -42,8 +42,8 @@ Result<std::optional<timespec>> FileTimes::MtimeOfFile(const vcs::RepoPath& path
   if (!parent) return parent.error();
   std::optional<timespec> time;
   for (const Run& run : (*parent)->runs) {
-    const vcs::TreeEntry* entry = run.tree ? run.tree->Find(path.Name()) : nullptr;
-    if (entry == nullptr || entry->IsDirectory() || entry->AsVersion() != now) break;
+    const auto entry = run.tree ? run.tree->Find(path.Name()) : std::nullopt;
+    if (!entry || entry->IsDirectory() || entry->AsVersion() != now) break;
     // What it was before it was published here is none of its present time's business.
     std::size_t oldest = run.oldest;
     while (oldest <= run.newest && (*epochs)[oldest].number <= changed_after) ++oldest;
@@ -91,8 +91,8 @@ Result<std::shared_ptr<const FileTimes::Directory>> FileTimes::Make(const Epochs
     const auto parent = Find(epochs, path.Parent());
     if (!parent) return parent.error();
     for (const Run& run : (*parent)->runs) {
-      const vcs::TreeEntry* entry = run.tree ? run.tree->Find(path.Name()) : nullptr;
-      const bool is_there = entry != nullptr && entry->IsDirectory();
+      const auto entry = run.tree ? run.tree->Find(path.Name()) : std::nullopt;
+      const bool is_there = entry && entry->IsDirectory();
       added = AddRun(is_there ? std::optional(entry->id) : std::nullopt, run.oldest, run.newest, &runs);
       if (!added) break;
     }

@@ -91,11 +91,11 @@ std::vector<DirEntry> FilesystemImpl::ListDirectory(const DirectoryHandle& handl
   for (const auto& file : asides_) {
     if (file->parent == handle.directory && file->aside && file->aside->agent == handle.agent) aside.insert(file->name);
   }
-  for (const vcs::TreeEntry& one : tree.entries()) {
+  for (const vcs::TreeEntryView one : tree.entries()) {
     seen.insert(one.name);
     if (aside.contains(one.name)) continue;
     const bool is_directory = one.IsDirectory() || one.IsSubmodule();
-    entries.push_back({one.name, 0, is_directory ? S_IFDIR : ModeOf(one.AsVersion().mode) & S_IFMT});
+    entries.push_back({std::string(one.name), 0, is_directory ? S_IFDIR : ModeOf(one.AsVersion().mode) & S_IFMT});
   }
   for (const auto& [name, child] : directory.children) {
     const auto* file = std::get_if<std::shared_ptr<File>>(&child);

@@ -260,8 +260,8 @@ void FilesystemImpl::DropName(const std::optional<Child>& child) {
 
 namespace {
 
-std::shared_ptr<const vcs::Tree> LoadOrLog(vcs::TreeReader& trees, const vcs::TreeEntry* entry) {
-  if (entry == nullptr || (!entry->IsDirectory() && !entry->IsSubmodule())) return nullptr;
+std::shared_ptr<const vcs::Tree> LoadOrLog(vcs::TreeReader& trees, const MaybeEntry& entry) {
+  if (!entry || (!entry->IsDirectory() && !entry->IsSubmodule())) return nullptr;
   if (entry->IsSubmodule()) return std::make_shared<const vcs::Tree>();
   auto tree = trees.Load(entry->id);
   if (tree) return *tree;
@@ -269,13 +269,8 @@ std::shared_ptr<const vcs::Tree> LoadOrLog(vcs::TreeReader& trees, const vcs::Tr
   return nullptr;
 }
 
-bool SameEntry(const vcs::TreeEntry* a, const vcs::TreeEntry* b) {
-  if (a == nullptr || b == nullptr) return a == b;
-  return a->id == b->id && a->mode == b->mode;
-}
-
-const vcs::TreeEntry* FindIn(const std::shared_ptr<const vcs::Tree>& tree, const std::string& name) {
-  return tree ? tree->Find(name) : nullptr;
+MaybeEntry FindIn(const std::shared_ptr<const vcs::Tree>& tree, const std::string& name) {
+  return tree ? tree->Find(name) : std::nullopt;
 }
 
 }  // namespace
@@ -291,13 +286,13 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
   std::map<std::shared_ptr<Directory>, ChangedTrees> changed;
   std::vector<std::shared_ptr<Directory>> in_order;  // parents first
   std::set<std::shared_ptr<Directory>> same;
-  const vcs::TreeEntry root_before{"", vcs::FileMode::kDirectory, move.before.root};
-  const vcs::TreeEntry root_after{"", vcs::FileMode::kDirectory, move.after.root};
-  if (!SameEntry(&root_before, &root_after)) {
+  const vcs::TreeEntryView root_before{"", vcs::FileMode::kDirectory, move.before.root};
+  const vcs::TreeEntryView root_after{"", vcs::FileMode::kDirectory, move.after.root};
+  if (root_before != root_after) {
     const MutexLock lock(mutex_);
     in_order.push_back(names_.root());
   }
-  for (const auto& root : in_order) changed[root] = {LoadOrLog(trees_, &root_before), LoadOrLog(trees_, &root_after)};
+  for (const auto& root : in_order) changed[root] = {LoadOrLog(trees_, root_before), LoadOrLog(trees_, root_after)};
   while (true) {
     std::vector<std::shared_ptr<Directory>> unseen;
     {
@@ -318,9 +313,9 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
     }
     for (const auto& directory : unseen) {
       const ChangedTrees& parent = changed.at(directory->parent);
-      const vcs::TreeEntry* before = FindIn(parent.before, directory->name);
-      const vcs::TreeEntry* after = FindIn(parent.after, directory->name);
-      if (SameEntry(before, after)) {
+      const MaybeEntry before = FindIn(parent.before, directory->name);
+      const MaybeEntry after = FindIn(parent.after, directory->name);
+      if (before == after) {
         same.insert(directory);
         continue;
       }
@@ -330,10 +325,10 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
   }
 }
 
-bool FilesystemImpl::ReconcileFile(const std::shared_ptr<File>& file, const vcs::TreeEntry* entry,
+bool FilesystemImpl::ReconcileFile(const std::shared_ptr<File>& file, const MaybeEntry& entry,
                                    const timespec& seen) {
-  const bool is_directory = entry != nullptr && (entry->IsDirectory() || entry->IsSubmodule());
-  const vcs::MaybeVersion now = entry == nullptr || is_directory ? vcs::MaybeVersion() : entry->AsVersion();
+  const bool is_directory = entry && (entry->IsDirectory() || entry->IsSubmodule());
+  const vcs::MaybeVersion now = !entry || is_directory ? vcs::MaybeVersion() : entry->AsVersion();
   if (now) {
     if (file->head != now) SetHead(file, now, std::nullopt, MetadataOfFile(Namespace::LastPathOf(*file), *now, seen), "");
     return false;
@@ -343,20 +338,20 @@ bool FilesystemImpl::ReconcileFile(const std::shared_ptr<File>& file, const vcs:
   return false;
 }
 
-bool FilesystemImpl::ReconcileBelow(const std::shared_ptr<Directory>& below, const vcs::TreeEntry* entry,
+bool FilesystemImpl::ReconcileBelow(const std::shared_ptr<Directory>& below, const MaybeEntry& entry,
                                     const timespec& seen) {
-  if (entry != nullptr && (entry->IsDirectory() || entry->IsSubmodule())) {  // its own turn comes
+  if (entry && (entry->IsDirectory() || entry->IsSubmodule())) {  // its own turn comes
     below->plain = false;
     return false;
   }
-  if (below->plain && entry == nullptr) return false;
+  if (below->plain && !entry) return false;
   below->plain = false;
-  if (entry != nullptr) SetKept(*below, false);  // a file has its name now
+  if (entry) SetKept(*below, false);  // a file has its name now
   if (below->kept) return true;
   // Names below are found to be gone in its own turn, if anybody asks by then.
   ReconcileDirectory(below, {}, seen);
   if (!below->linked || below->kept) return false;
-  if (entry == nullptr && below->scratch) {  // its scratch files stay, and so does it
+  if (!entry && below->scratch) {  // its scratch files stay, and so does it
     below->plain = true;
     return false;
   }
@@ -377,14 +372,14 @@ void FilesystemImpl::ReconcileDirectory(const std::shared_ptr<Directory>& direct
     cache_->ExpireAttributes(directory->node);
   }
   if (directory->scratch) {  // what came may hide a scratch file that the kernel remembers
-    for (const vcs::TreeEntry& entry : tree->entries()) {
-      if (before.Find(entry.name) == nullptr) Expire(*directory, entry.name);
+    for (const vcs::TreeEntryView entry : tree->entries()) {
+      if (!before.Find(entry.name)) Expire(*directory, std::string(entry.name));
     }
   }
   const auto children = directory->children;
   bool holds_uncommitted = false;
   for (const auto& [name, child] : children) {
-    const vcs::TreeEntry* entry = tree->Find(name);
+    const auto entry = tree->Find(name);
     const auto* file = std::get_if<std::shared_ptr<File>>(&child);
     const bool stays = file != nullptr ? ReconcileFile(*file, entry, seen)
                                        : ReconcileBelow(std::get<std::shared_ptr<Directory>>(child), entry, seen);

@@ -85,6 +85,8 @@ struct ScratchContext : vcs::RequestContext {
   std::uint64_t size = 0;  // bytes
 };
 
+using MaybeEntry = std::optional<vcs::TreeEntryView>;
+
 // A known directory's trees, if the branch was moved; null where it is no directory.
 struct ChangedTrees {
   std::shared_ptr<const vcs::Tree> before;
@@ -360,9 +362,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // Forgets a name that history has otherwise by now: the next lookup learns it.
   void DropName(const std::optional<Child>& child) REQUIRES(mutex_);
   // `seen`: when the move was. True: what it holds is an agent's business only, and it stays for that.
-  bool ReconcileFile(const std::shared_ptr<File>& file, const vcs::TreeEntry* entry, const timespec& seen)
+  bool ReconcileFile(const std::shared_ptr<File>& file, const MaybeEntry& entry, const timespec& seen)
       REQUIRES(mutex_);
-  bool ReconcileBelow(const std::shared_ptr<Directory>& below, const vcs::TreeEntry* entry, const timespec& seen)
+  bool ReconcileBelow(const std::shared_ptr<Directory>& below, const MaybeEntry& entry, const timespec& seen)
       REQUIRES(mutex_);
   void ReconcileDirectory(const std::shared_ptr<Directory>& directory, const ChangedTrees& trees, const timespec& seen)
       REQUIRES(mutex_);

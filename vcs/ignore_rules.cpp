@@ -82,8 +82,8 @@ Result<IgnoreRules::DirectoryPtr> IgnoreRules::Below(const DirectoryPtr& parent,
   if (parent->tree) {
     const auto tree = trees_.Load(*parent->tree);
     if (!tree) return Damaged(tree.error());
-    const TreeEntry* entry = (*tree)->Find(path.substr(parent->path_start));
-    if (entry != nullptr && entry->IsDirectory()) directory.tree = entry->id;
+    const auto entry = (*tree)->Find(path.substr(parent->path_start));
+    if (entry && entry->IsDirectory()) directory.tree = entry->id;
   }
   return WithList(std::move(directory));
 }
@@ -92,8 +92,8 @@ Result<IgnoreRules::DirectoryPtr> IgnoreRules::WithList(Directory directory) {
   if (directory.tree) {
     const auto tree = trees_.Load(*directory.tree);
     if (!tree) return Damaged(tree.error());
-    const TreeEntry* file = (*tree)->Find(".gitignore");
-    if (file != nullptr && IsRegularFile(file->mode)) {
+    const auto file = (*tree)->Find(".gitignore");
+    if (file && IsRegularFile(file->mode)) {
       auto list = Read(file->id);
       if (!list) return Error{list.code(), ".gitignore: " + list.error().message};
       if (!(*list)->empty()) directory.list = *std::move(list);

@@ -5,6 +5,8 @@
 namespace concordfs::vcs {
 namespace {
 
+constexpr std::size_t kMaxModeDigits = 7;
+
 // git compares names as bytes, a directory's as if it ended in a slash.
 int Compare(std::string_view a, bool a_is_directory, std::string_view b, bool b_is_directory) {
   const std::size_t shared = std::min(a.size(), b.size());
@@ -15,103 +17,158 @@ int Compare(std::string_view a, bool a_is_directory, std::string_view b, bool b_
   return next(a, a_is_directory) - next(b, b_is_directory);
 }
 
-template <class Entries>
-auto LowerBound(Entries& entries, std::string_view name, bool is_directory) {
-  return std::lower_bound(entries.begin(), entries.end(), name, [&](const TreeEntry& entry, std::string_view wanted) {
-    return Compare(entry.name, entry.IsDirectory(), wanted, is_directory) < 0;
-  });
+bool IsOctal(char c) {
+  return c >= '0' && c <= '7';
 }
 
 }  // namespace
 
-Version TreeEntry::AsVersion() const {
+template <class Text>
+Version BasicTreeEntry<Text>::AsVersion() const {
   const auto bits = static_cast<std::uint32_t>(mode);
   if (mode == FileMode::kSymlink || mode == FileMode::kSubmodule) return Version{id, mode};
   return Version{id, (bits & 0100) != 0 ? FileMode::kExecutable : FileMode::kRegular};
 }
 
+template struct BasicTreeEntry<std::string>;
+template struct BasicTreeEntry<std::string_view>;
+
 Result<Tree> Tree::Parse(std::string_view bytes) {
   const auto corrupt = [](const char* why) { return Error{Code::kCorrupt, std::string("tree: ") + why}; };
   Tree tree;
-  while (!bytes.empty()) {
-    std::uint32_t mode = 0;
-    std::size_t i = 0;
-    for (; i < bytes.size() && bytes[i] >= '0' && bytes[i] <= '7' && i < 7; ++i)
-      mode = mode * 8 + static_cast<std::uint32_t>(bytes[i] - '0');
-    if (i == 0 || i >= bytes.size() || bytes[i] != ' ') return corrupt("no mode");
-    const std::size_t name_end = bytes.find('\0', i + 1);
-    if (name_end == std::string_view::npos || name_end == i + 1) return corrupt("no name");
-    if (bytes.size() - name_end - 1 < ObjectId::kSize) return corrupt("truncated");
-    TreeEntry entry{std::string(bytes.substr(i + 1, name_end - i - 1)), static_cast<FileMode>(mode),
-                    ObjectId::FromRaw(bytes.data() + name_end + 1)};
-    if (!tree.entries_.empty()) {
-      const TreeEntry& last = tree.entries_.back();
-      if (Compare(last.name, last.IsDirectory(), entry.name, entry.IsDirectory()) >= 0) return corrupt("not sorted");
-    }
-    tree.entries_.push_back(std::move(entry));
-    bytes.remove_prefix(name_end + 1 + ObjectId::kSize);
+  tree.bytes_ = bytes;
+  for (std::size_t start = 0; start < bytes.size();) {
+    const std::string_view rest = bytes.substr(start);
+    std::size_t digits = 0;
+    while (digits < rest.size() && digits < kMaxModeDigits && IsOctal(rest[digits])) ++digits;
+    if (digits == 0 || digits >= rest.size() || rest[digits] != ' ') return corrupt("no mode");
+    const std::size_t name_end = rest.find('\0', digits + 1);
+    if (name_end == std::string_view::npos || name_end == digits + 1) return corrupt("no name");
+    if (rest.size() - name_end - 1 < ObjectId::kSize) return corrupt("truncated");
+    tree.starts_.push_back(static_cast<std::uint32_t>(start));
+    start += name_end + 1 + ObjectId::kSize;
+  }
+  for (std::size_t i = 1; i < tree.starts_.size(); ++i) {
+    const TreeEntryView last = tree.At(i - 1);
+    const TreeEntryView entry = tree.At(i);
+    if (Compare(last.name, last.IsDirectory(), entry.name, entry.IsDirectory()) >= 0) return corrupt("not sorted");
   }
   // A file `a` and a directory `a` may have `a.b` between them.
-  for (const TreeEntry& entry : tree.entries_) {
-    if (entry.IsDirectory() && tree.Find(entry.name) != &entry) return corrupt("a name twice");
+  for (std::size_t i = 0; i < tree.starts_.size(); ++i) {
+    const TreeEntryView entry = tree.At(i);
+    if (entry.IsDirectory() && tree.IndexOf(entry.name) != i) return corrupt("a name twice");
   }
   return tree;
 }
 
-std::string Tree::Encode() const {
-  std::string bytes;
-  std::size_t size = 0;
-  for (const TreeEntry& entry : entries_) size += entry.name.size() + 8 + ObjectId::kSize;
-  bytes.reserve(size);
-  for (const TreeEntry& entry : entries_) {
-    char digits[12];
-    std::size_t first = sizeof(digits);
-    for (auto mode = static_cast<std::uint32_t>(entry.mode); mode != 0; mode /= 8)
-      digits[--first] = static_cast<char>('0' + mode % 8);
-    bytes.append(digits + first, sizeof(digits) - first);
-    bytes.push_back(' ');
-    bytes.append(entry.name);
-    bytes.push_back('\0');
-    bytes.append(reinterpret_cast<const char*>(entry.id.bytes().data()), ObjectId::kSize);
-  }
-  return bytes;
+// What is in bytes_ was checked by Parse, or written by Append.
+TreeEntryView Tree::At(std::size_t index) const {
+  const std::size_t start = starts_[index];
+  const std::size_t end = index + 1 < starts_.size() ? starts_[index + 1] : bytes_.size();
+  const char* at = bytes_.data() + start;
+  std::uint32_t mode = 0;
+  for (; *at != ' '; ++at) mode = mode * 8 + static_cast<std::uint32_t>(*at - '0');
+  ++at;
+  const char* const id = bytes_.data() + end - ObjectId::kSize;
+  return {std::string_view(at, static_cast<std::size_t>(id - 1 - at)), static_cast<FileMode>(mode), ObjectId::FromRaw(id)};
 }
 
-const TreeEntry* Tree::Find(std::string_view name) const {
+std::size_t Tree::PlaceOf(std::string_view name, bool is_directory) const {
+  std::size_t first = 0;
+  std::size_t count = starts_.size();
+  while (count > 0) {
+    const std::size_t half = count / 2;
+    const TreeEntryView entry = At(first + half);
+    if (Compare(entry.name, entry.IsDirectory(), name, is_directory) < 0) {
+      first += half + 1;
+      count -= half + 1;
+    } else {
+      count = half;
+    }
+  }
+  return first;
+}
+
+std::optional<std::size_t> Tree::IndexOf(std::string_view name) const {
   for (const bool is_directory : {false, true}) {
-    const auto found = LowerBound(entries_, name, is_directory);
-    if (found != entries_.end() && found->name == name) return &*found;
+    const std::size_t place = PlaceOf(name, is_directory);
+    if (place < starts_.size() && At(place).name == name) return place;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
-Tree Tree::With(TreeEntry entry) const {
-  Tree tree = Without(entry.name);
-  tree.entries_.insert(LowerBound(tree.entries_, entry.name, entry.IsDirectory()), std::move(entry));
+std::optional<TreeEntryView> Tree::Find(std::string_view name) const {
+  const auto index = IndexOf(name);
+  return index ? std::optional(At(*index)) : std::nullopt;
+}
+
+void Tree::Reserve(std::size_t bytes, std::size_t entries) {
+  bytes_.reserve(bytes);
+  starts_.reserve(entries);
+}
+
+void Tree::Append(const Tree& from, std::size_t first, std::size_t last) {
+  if (first >= last) return;
+  const std::size_t begin = from.starts_[first];
+  const std::size_t end = last < from.starts_.size() ? from.starts_[last] : from.bytes_.size();
+  const auto moved = static_cast<std::uint32_t>(bytes_.size() - begin);  // modulo 2^32, as the sums below
+  bytes_.append(from.bytes_, begin, end - begin);
+  for (std::size_t i = first; i < last; ++i) starts_.push_back(from.starts_[i] + moved);
+}
+
+void Tree::Append(const TreeEntry& entry) {
+  starts_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+  char digits[12];
+  std::size_t first = sizeof(digits);
+  for (auto mode = static_cast<std::uint32_t>(entry.mode); mode != 0; mode /= 8)
+    digits[--first] = static_cast<char>('0' + mode % 8);
+  bytes_.append(digits + first, sizeof(digits) - first);
+  bytes_.push_back(' ');
+  bytes_.append(entry.name);
+  bytes_.push_back('\0');
+  bytes_.append(reinterpret_cast<const char*>(entry.id.bytes().data()), ObjectId::kSize);
+}
+
+Tree Tree::With(const TreeEntry& entry) const {
+  constexpr std::size_t kOverhead = kMaxModeDigits + 2 + ObjectId::kSize;
+  const std::size_t place = PlaceOf(entry.name, entry.IsDirectory());
+  const std::size_t count = starts_.size();
+  const std::size_t old = IndexOf(entry.name).value_or(count);  // count: there is none
+  Tree tree;
+  tree.Reserve(bytes_.size() + entry.name.size() + kOverhead, count + 1);
+  tree.Append(*this, 0, std::min(old, place));
+  if (old < place) tree.Append(*this, old + 1, place);
+  tree.Append(entry);
+  if (old < place) {
+    tree.Append(*this, place, count);
+  } else {
+    tree.Append(*this, place, old);
+    tree.Append(*this, old + 1, count);
+  }
   return tree;
 }
 
 Tree Tree::Without(std::string_view name) const {
+  const auto old = IndexOf(name);
+  if (!old) return *this;
   Tree tree;
-  tree.entries_.reserve(entries_.size() + 1);
-  const TreeEntry* found = Find(name);
-  for (const TreeEntry& entry : entries_) {
-    if (&entry != found) tree.entries_.push_back(entry);
-  }
+  tree.Reserve(bytes_.size(), starts_.size());
+  tree.Append(*this, 0, *old);
+  tree.Append(*this, *old + 1, starts_.size());
   return tree;
 }
 
 bool SameNames(const Tree& a, const Tree& b) {
   // In git's order a name's place may depend on whether it is a directory's.
-  return a.entries().size() == b.entries().size() &&
-         std::all_of(a.entries().begin(), a.entries().end(),
-                     [&](const TreeEntry& entry) { return b.Find(entry.name) != nullptr; });
+  if (a.entries().size() != b.entries().size()) return false;
+  for (const TreeEntryView entry : a.entries()) {
+    if (!b.Find(entry.name)) return false;
+  }
+  return true;
 }
 
 std::size_t Tree::MemorySize() const {
-  std::size_t size = sizeof(Tree) + entries_.capacity() * sizeof(TreeEntry);
-  for (const TreeEntry& entry : entries_) size += entry.name.capacity() > 15 ? entry.name.capacity() : 0;
-  return size;
+  return sizeof(Tree) + bytes_.capacity() + starts_.capacity() * sizeof(starts_[0]);
 }
 
 }  // namespace concordfs::vcs

@@ -1,7 +1,10 @@
-// One git tree: the entries of one directory.
+// One directory as git stores it.
 #pragma once
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,8 +15,10 @@
 
 namespace concordfs::vcs {
 
-struct TreeEntry {
-  std::string name;                    // bytes, without a slash
+// `Text` is std::string, or std::string_view into a tree that outlives it.
+template <class Text>
+struct BasicTreeEntry {
+  Text name;                           // bytes, without a slash
   FileMode mode = FileMode::kRegular;  // may hold a historical value such as 0100664, kept as it is
   ObjectId id;
 
@@ -21,9 +26,14 @@ struct TreeEntry {
   bool IsSubmodule() const { return mode == FileMode::kSubmodule; }
   // The version that a file's or symlink's entry stands for: historical modes count as kRegular or kExecutable.
   Version AsVersion() const;
-};
 
-// Immutable. Threads: any.
+  bool operator==(const BasicTreeEntry&) const = default;
+};
+using TreeEntry = BasicTreeEntry<std::string>;
+using TreeEntryView = BasicTreeEntry<std::string_view>;
+
+// Kept as git's own bytes, and where each entry begins in them: a wide directory is edited by copying bytes. Immutable.
+// Threads: any.
 class Tree {
  public:
   Tree() = default;  // the empty tree
@@ -31,14 +41,47 @@ class Tree {
   // The tree in a tree object's bytes. Errors: kCorrupt (truncated, or not in git's order, or a name twice).
   // Source: gitformat-tree: "<octal mode> <name>\0<20 bytes>", sorted as if a directory's name ended in '/'.
   static Result<Tree> Parse(std::string_view bytes);
-  std::string Encode() const;
+  const std::string& Encode() const { return bytes_; }
 
-  const std::vector<TreeEntry>& entries() const { return entries_; }  // in git's order
-  // The entry of that name, or null. O(log n).
-  const TreeEntry* Find(std::string_view name) const;
+  // The entries in git's order, each made as it is asked for; they view this tree.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = TreeEntryView;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const TreeEntryView*;
+    using reference = TreeEntryView;
+
+    Iterator(const Tree& tree, std::size_t index) : tree_(&tree), index_(index) {}
+    TreeEntryView operator*() const { return tree_->At(index_); }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return index_ == other.index_; }
+
+   private:
+    const Tree* tree_;
+    std::size_t index_;
+  };
+  class Entries {
+   public:
+    explicit Entries(const Tree& tree) : tree_(tree) {}
+    Iterator begin() const { return {tree_, 0}; }
+    Iterator end() const { return {tree_, size()}; }
+    std::size_t size() const { return tree_.starts_.size(); }
+    bool empty() const { return size() == 0; }
+
+   private:
+    const Tree& tree_;
+  };
+  Entries entries() const { return Entries(*this); }
+
+  // The entry of that name, which views this tree. O(log n).
+  std::optional<TreeEntryView> Find(std::string_view name) const;
 
   // This tree with the entry added, or put in place of the one of its name.
-  Tree With(TreeEntry entry) const;
+  Tree With(const TreeEntry& entry) const;
   // This tree without the entry of that name, if it has one.
   Tree Without(std::string_view name) const;
 
@@ -46,7 +89,16 @@ class Tree {
   std::size_t MemorySize() const;
 
  private:
-  std::vector<TreeEntry> entries_;
+  TreeEntryView At(std::size_t index) const;
+  std::optional<std::size_t> IndexOf(std::string_view name) const;
+  // Where an entry of that name and kind is, or would be.
+  std::size_t PlaceOf(std::string_view name, bool is_directory) const;
+  void Append(const Tree& from, std::size_t first, std::size_t last);
+  void Append(const TreeEntry& entry);
+  void Reserve(std::size_t bytes, std::size_t entries);
+
+  std::string bytes_;
+  std::vector<std::uint32_t> starts_;  // offsets in bytes_
 };
 
 // Do they hold the same names, whatever is behind them?

@@ -18,51 +18,52 @@ Result<void> TreeEditor::SetRoot(const RepoPath& path, const std::optional<TreeE
   assert(!path.IsRoot());
   const auto root = Replace(root_, path.Components(), 0, leaf);
   if (!root) return root.error();
-  root_ = *root ? **root : AddTree(Tree());
+  root_ = *root ? **root : AddTree(Tree(), {});
   return {};
 }
 
 Result<std::shared_ptr<const Tree>> TreeEditor::Load(const ObjectId& id) {
   const auto found = made_.find(id);
-  if (found != made_.end()) return found->second;
+  if (found != made_.end()) return found->second.tree;
   return reader_.Load(id);
 }
 
-ObjectId TreeEditor::AddTree(Tree tree) {
-  std::string bytes = tree.Encode();
-  const ObjectId id = reader_.store().Hash(ObjectKind::kTree, bytes);
-  if (made_.emplace(id, std::make_shared<const Tree>(std::move(tree))).second) bytes_.emplace(id, std::move(bytes));
+ObjectId TreeEditor::AddTree(Tree tree, MadeBelow below) {
+  const ObjectId id = reader_.store().Hash(ObjectKind::kTree, tree.Encode());
+  made_.try_emplace(id, Made{std::make_shared<const Tree>(std::move(tree)), std::move(below), false});
   return id;
 }
 
-Result<std::optional<ObjectId>> TreeEditor::Replace(const std::optional<ObjectId>& old_tree,
+Result<std::optional<ObjectId>> TreeEditor::Replace(const std::optional<ObjectId>& old_id,
                                                     const std::vector<std::string_view>& components, std::size_t depth,
                                                     const std::optional<TreeEntry>& leaf) {
-  Tree edited;
-  const TreeEntry* old_entry = nullptr;
-  if (old_tree) {
-    const auto loaded = Load(*old_tree);
-    if (!loaded) return loaded.error();
-    edited = **loaded;
-    old_entry = edited.Find(components[depth]);
+  static const auto kEmpty = std::make_shared<const Tree>();
+  const auto loaded = old_id ? Load(*old_id) : kEmpty;
+  if (!loaded) return loaded.error();
+  const std::shared_ptr<const Tree> old_tree = *loaded;  // it is viewed below, and a cache may let go of it
+  const std::string name(components[depth]);
+  const auto old_entry = old_tree->Find(name);
+  MadeBelow below;
+  if (const auto made = old_id ? made_.find(*old_id) : made_.end(); made != made_.end() && !made->second.taken) {
+    below = made->second.below;
   }
+  below.erase(name);
+  std::optional<TreeEntry> entry = leaf;
   if (depth + 1 == components.size()) {
-    if (leaf && old_entry != nullptr && old_entry->IsDirectory() && !leaf->IsDirectory()) {
-      return Error{Code::kIsDirectory, std::string(components[depth]) + ": is a directory"};
+    if (leaf && old_entry && old_entry->IsDirectory() && !leaf->IsDirectory()) {
+      return Error{Code::kIsDirectory, name + ": is a directory"};
     }
-    edited = leaf ? edited.With(*leaf) : edited.Without(components[depth]);
   } else {
-    if (old_entry != nullptr && !old_entry->IsDirectory()) {
-      return Error{Code::kNotDirectory, std::string(components[depth]) + ": not a directory"};
-    }
-    const auto child =
-        Replace(old_entry != nullptr ? std::optional(old_entry->id) : std::nullopt, components, depth + 1, leaf);
+    if (old_entry && !old_entry->IsDirectory()) return Error{Code::kNotDirectory, name + ": not a directory"};
+    const auto child = Replace(old_entry ? std::optional(old_entry->id) : std::nullopt, components, depth + 1, leaf);
     if (!child) return child.error();
-    edited = *child ? edited.With(TreeEntry{std::string(components[depth]), FileMode::kDirectory, **child})
-                    : edited.Without(components[depth]);
+    entry.reset();
+    if (*child) entry = TreeEntry{name, FileMode::kDirectory, **child};
   }
+  if (entry && entry->IsDirectory()) below[name] = entry->id;
+  Tree edited = entry ? old_tree->With(*entry) : old_tree->Without(name);
   if (edited.entries().empty()) return std::optional<ObjectId>();
-  return std::optional(AddTree(std::move(edited)));
+  return std::optional(AddTree(std::move(edited), std::move(below)));
 }
 
 void TreeEditor::TakeNewTrees(std::vector<NewObject>* objects) {
@@ -70,18 +71,17 @@ void TreeEditor::TakeNewTrees(std::vector<NewObject>* objects) {
 }
 
 void TreeEditor::TakeFrom(const ObjectId& id, std::vector<NewObject>* objects) {
-  const auto bytes = bytes_.find(id);
-  if (bytes == bytes_.end()) return;  // stored before, or taken: then all below it is, too
-  for (const TreeEntry& entry : made_.at(id)->entries()) {
-    if (entry.IsDirectory()) TakeFrom(entry.id, objects);
-  }
-  objects->push_back(NewObject{id, ObjectKind::kTree, std::move(bytes->second)});
-  bytes_.erase(bytes);
+  const auto found = made_.find(id);
+  if (found == made_.end() || found->second.taken) return;  // stored before, or taken: then all below it is, too
+  Made& made = found->second;
+  made.taken = true;
+  for (const auto& [name, child] : made.below) TakeFrom(child, objects);
+  objects->push_back(NewObject{id, ObjectKind::kTree, made.tree->Encode()});
 }
 
 void TreeEditor::KeepTakenTrees() {
-  for (const auto& [id, tree] : made_) {
-    if (!bytes_.contains(id)) reader_.Keep(id, tree);
+  for (const auto& [id, made] : made_) {
+    if (made.taken) reader_.Keep(id, made.tree);
   }
 }
 

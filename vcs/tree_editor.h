@@ -1,10 +1,13 @@
 // Makes the trees of new commits in memory, on top of the trees of an old one.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "vcs/repo_path.h"
@@ -37,10 +40,17 @@ class TreeEditor {
 
  private:
   Result<std::shared_ptr<const Tree>> Load(const ObjectId& id);
-  ObjectId AddTree(Tree tree);
-  // The id of the tree `old_tree` (nothing: an empty one) with components[depth...] set to `leaf`, or removed.
+  // The directories in a tree that may not be stored yet, by name.
+  using MadeBelow = std::map<std::string, ObjectId, std::less<>>;
+  struct Made {
+    std::shared_ptr<const Tree> tree;
+    MadeBelow below;
+    bool taken = false;
+  };
+  ObjectId AddTree(Tree tree, MadeBelow below);
+  // The id of the tree `old_id` (nothing: an empty one) with components[depth...] set to `leaf`, or removed.
   // Nothing if it became empty.
-  Result<std::optional<ObjectId>> Replace(const std::optional<ObjectId>& old_tree,
+  Result<std::optional<ObjectId>> Replace(const std::optional<ObjectId>& old_id,
                                           const std::vector<std::string_view>& components, std::size_t depth,
                                           const std::optional<TreeEntry>& leaf);
   Result<void> SetRoot(const RepoPath& path, const std::optional<TreeEntry>& leaf);
@@ -48,8 +58,7 @@ class TreeEditor {
 
   TreeReader& reader_;
   ObjectId root_;
-  std::unordered_map<ObjectId, std::shared_ptr<const Tree>> made_;
-  std::unordered_map<ObjectId, std::string> bytes_;  // of those in made_ that were not taken
+  std::unordered_map<ObjectId, Made> made_;
 };
 
 }  // namespace concordfs::vcs

@@ -10,9 +10,9 @@ Result<std::optional<TreeEntry>> FindFrom(const TreeLoader& load, const ObjectId
     if (!entry.IsDirectory()) return std::optional<TreeEntry>();
     const auto tree = load(entry.id);
     if (!tree) return tree.error();
-    const TreeEntry* found = (*tree)->Find(component);
-    if (found == nullptr) return std::optional<TreeEntry>();
-    entry = *found;
+    const auto found = (*tree)->Find(component);
+    if (!found) return std::optional<TreeEntry>();
+    entry = TreeEntry{std::string(found->name), found->mode, found->id};
   }
   return std::optional<TreeEntry>(std::move(entry));
 }

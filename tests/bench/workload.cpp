@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kFileSize = 4096;   // bytes
 constexpr std::size_t kAppended = 1024;   // bytes
+constexpr std::size_t kLeast = 256 << 10;  // bytes of the file that grows
 constexpr std::size_t kLargeFile = 1 << 20;  // bytes
 constexpr std::size_t kInADirectory = 100;
 
@@ -85,15 +87,17 @@ void BenchRepository::Populate() {
   vcs::TreeEditor editor(reader, Must(reader.ReadHead(*tip)).root);
   // One directory at a time, made whole: a step for each file would be quadratic.
   std::vector<vcs::NewObject> objects;
-  vcs::Tree directory;
+  std::vector<vcs::TreeEntry> directory;
   std::string at;
   const auto finish = [&] {
     if (at.empty()) return;
-    vcs::NewObject tree{{}, vcs::ObjectKind::kTree, directory.Encode()};
+    std::sort(directory.begin(), directory.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    vcs::NewObject tree{{}, vcs::ObjectKind::kTree, ""};
+    for (const vcs::TreeEntry& entry : directory) tree.bytes += vcs::Tree().With(entry).Encode();
     tree.id = store.Hash(tree.kind, tree.bytes);
     Must(editor.Put(*vcs::RepoPath::Parse(at), vcs::FileMode::kDirectory, tree.id));
     objects.push_back(std::move(tree));
-    directory = vcs::Tree();
+    directory.clear();
   };
   for (std::size_t n = 0; n < files_; ++n) {
     const vcs::RepoPath path = *vcs::RepoPath::Parse(NameOfFile(n));
@@ -101,7 +105,7 @@ void BenchRepository::Populate() {
       finish();
       at = path.Parent().text();
     }
-    directory = directory.With({std::string(path.Name()), vcs::FileMode::kRegular, blob});
+    directory.push_back({std::string(path.Name()), vcs::FileMode::kRegular, blob});
   }
   finish();
   editor.TakeNewTrees(&objects);
@@ -121,7 +125,10 @@ BenchRepository::Change BenchRepository::NextChange() {
   random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
   const std::size_t which = (random_ >> 33) % files_;
   switch (shape_) {
-    case Shape::kAppend: growing_ += RandomText(kAppended, &random_); return {"growing", growing_};
+    case Shape::kAppend:
+      if (growing_.size() < kLeast || growing_.size() >= 2 * kLeast) growing_ = RandomText(kLeast, &random_);
+      growing_ += RandomText(kAppended, &random_);
+      return {"growing", growing_};
     case Shape::kMiB: return {"large" + std::to_string(which % 8), RandomText(kLargeFile, &random_)};
     default: return {NameOfFile(which), RandomText(kFileSize, &random_)};
   }

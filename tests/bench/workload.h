@@ -15,7 +15,7 @@ enum class Shape {
   kMedium,  // 10,000 files in 100 directories
   kLarge,   // 100,000 files in 1,000 directories, two deep
   kWide,    // one directory of 10,000 files
-  kAppend,  // kSmall, and one file that grows by 1 KiB each time
+  kAppend,  // kSmall, and one file that grows by 1 KiB each time, from 256 to 512 KiB and again
   kMiB,     // kSmall, and files of 1 MiB that are written anew
 };
 const char* NameOf(Shape shape);

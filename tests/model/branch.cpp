@@ -119,11 +119,12 @@ vcs::Commit Branch::ReadCommit(const vcs::ObjectId& id) {
 void Branch::AddFiles(const vcs::ObjectId& tree, const std::string& folder, Files* files) {
   if (tree == store_.Hash(vcs::ObjectKind::kTree, "")) return;
   const vcs::Tree parsed = Must(vcs::Tree::Parse(Must(store_.Read(tree, vcs::ObjectKind::kTree))));
-  for (const vcs::TreeEntry& entry : parsed.entries()) {
+  for (const vcs::TreeEntryView entry : parsed.entries()) {
+    const std::string path = folder + std::string(entry.name);
     if (entry.IsDirectory()) {
-      AddFiles(entry.id, folder + entry.name + "/", files);
+      AddFiles(entry.id, path + "/", files);
     } else {
-      files->emplace(folder + entry.name, entry.AsVersion());
+      files->emplace(path, entry.AsVersion());
     }
   }
 }

@@ -146,7 +146,7 @@ TEST_F(TreeEditorTest, HandsOutEveryNewTreeOnceAndWhatItNamesBeforeIt) {
     EXPECT_EQ(object.id, store_.Hash(ObjectKind::kTree, object.bytes));
     const auto tree = Tree::Parse(object.bytes);
     ASSERT_TRUE(tree);
-    for (const TreeEntry& entry : tree->entries()) {
+    for (const TreeEntryView entry : tree->entries()) {
       if (!entry.IsDirectory()) continue;
       EXPECT_TRUE(seen.contains(entry.id) || store_.Read(entry.id, ObjectKind::kTree)) << entry.name;
     }

@@ -24,7 +24,7 @@ TreeEntry Directory(const std::string& name) {
 
 std::vector<std::string> Names(const Tree& tree) {
   std::vector<std::string> names;
-  for (const TreeEntry& entry : tree.entries()) names.push_back(entry.name + (entry.IsDirectory() ? "/" : ""));
+  for (const TreeEntryView entry : tree.entries()) names.push_back(std::string(entry.name) + (entry.IsDirectory() ? "/" : ""));
   return names;
 }
 
@@ -54,14 +54,14 @@ TEST(Tree, SortsBytesAsUnsigned) {
 
 TEST(Tree, FindsAnEntryWhetherFileOrDirectory) {
   const Tree tree = Tree().With(File("a.b")).With(Directory("a")).With(File("a0")).With(File("ab"));
-  ASSERT_NE(tree.Find("a"), nullptr);
+  ASSERT_TRUE(tree.Find("a"));
   EXPECT_TRUE(tree.Find("a")->IsDirectory());
-  ASSERT_NE(tree.Find("a.b"), nullptr);
+  ASSERT_TRUE(tree.Find("a.b"));
   EXPECT_FALSE(tree.Find("a.b")->IsDirectory());
-  EXPECT_EQ(tree.Find(""), nullptr);
-  EXPECT_EQ(tree.Find("a/"), nullptr);
-  EXPECT_EQ(tree.Find("aa"), nullptr);
-  EXPECT_EQ(Tree().Find("a"), nullptr);
+  EXPECT_FALSE(tree.Find(""));
+  EXPECT_FALSE(tree.Find("a/"));
+  EXPECT_FALSE(tree.Find("aa"));
+  EXPECT_FALSE(Tree().Find("a"));
 }
 
 TEST(Tree, ReplacesAFileByADirectoryOfItsNameAtItsOwnPlace) {
@@ -104,9 +104,9 @@ TEST(Tree, IsReadBackAsItWasEncoded) {
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->Encode(), bytes);
     EXPECT_EQ(Names(*read), Names(tree));
-    for (const TreeEntry& entry : tree.entries()) {
-      const TreeEntry* found = read->Find(entry.name);
-      ASSERT_NE(found, nullptr) << entry.name;
+    for (const TreeEntryView entry : tree.entries()) {
+      const auto found = read->Find(entry.name);
+      ASSERT_TRUE(found) << entry.name;
       EXPECT_EQ(found->id, entry.id);
       EXPECT_EQ(found->mode, entry.mode);
     }
@@ -172,7 +172,7 @@ TEST(Tree, SurvivesRandomDamage) {
       EXPECT_EQ(tree.code(), Code::kCorrupt);
       continue;
     }
-    for (const TreeEntry& entry : tree->entries()) ASSERT_EQ(tree->Find(entry.name), &entry);
+    for (const TreeEntryView entry : tree->entries()) ASSERT_EQ(tree->Find(entry.name), entry);
   }
 }
 

@@ -16,6 +16,7 @@
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
 #include "vcs/git/loose_object.h"
+#include "vcs/git/object_hasher.h"
 
 namespace concordfs::vcs::git {
 namespace {
@@ -25,19 +26,6 @@ constexpr std::size_t kBlockHeader = 5;
 constexpr std::size_t kMaxPieces = 512;  // of one writev(2): the least that IOV_MAX may be is 16, Linux has 1024
 // `git gc` removes folders that it finds empty, between our making and our using one.
 constexpr int kMaxAttempts = 10;
-
-const char* NameOf(ObjectKind kind) {
-  switch (kind) {
-    case ObjectKind::kBlob: return "blob";
-    case ObjectKind::kTree: return "tree";
-    case ObjectKind::kCommit: return "commit";
-  }
-  return "";
-}
-
-std::string HeaderOf(ObjectKind kind, std::uint64_t size) {
-  return std::string(NameOf(kind)) + " " + std::to_string(size) + '\0';
-}
 
 iovec Piece(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};  // writev(2) reads only
@@ -127,7 +115,7 @@ Result<LooseWriter::Unnamed> LooseWriter::MakeUnnamed() {
 Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::string_view bytes) {
   auto object = MakeUnnamed();
   if (!object) return object;
-  std::string head = HeaderOf(kind, bytes.size());
+  std::string head = ObjectHeader(kind, bytes.size());
   StoredStream stream(object->file_.get(), head.size() + bytes.size());
   // What fits into one block goes in one write(2).
   const bool is_small = head.size() + bytes.size() <= kMaxBlock;
@@ -140,7 +128,7 @@ Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::uint64_t s
                                                 const std::function<Result<void>(const Sink&)>& produce) {
   auto object = MakeUnnamed();
   if (!object) return object;
-  const std::string head = HeaderOf(kind, size);
+  const std::string head = ObjectHeader(kind, size);
   StoredStream stream(object->file_.get(), head.size() + size);
   const auto write = [&](std::string_view piece) -> Result<void> {
     if (stream.Write(piece)) return {};

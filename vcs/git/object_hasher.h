@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "vcs/git/handles.h"
@@ -10,6 +11,13 @@
 #include "vcs/store.h"
 
 namespace concordfs::vcs::git {
+
+// "blob 12\0": what is in front of an object's bytes in its file, and when its id is made. Source: gitformat-loose(5).
+std::string ObjectHeader(ObjectKind kind, std::uint64_t size);
+
+// The id of these bytes, several times as fast as libgit2's and without its look for collisions: for bytes that nobody
+// but us has made.
+ObjectId HashFast(ObjectKind kind, std::string_view bytes);
 
 // libgit2 hashes a stream only on its way into an object database: this is one that keeps nothing.
 Result<OdbHandle> OpenHashingOdb();
