@@ -235,7 +235,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // It is removed: call while it still has its name.
   void ForgetRecords(const Child& child) REQUIRES(mutex_);
   Result<void> SaveRecords() EXCLUDES(mutex_);
-  void SyncRecords() EXCLUDES(mutex_);
+  // The same, and directories' times hold over what was published here so far (FileTimes::FollowOwn).
+  Result<void> SyncRecords() EXCLUDES(mutex_);
   void AdoptOthersRecords() EXCLUDES(mutex_);
   void AdoptRecords(const std::vector<vcs::RepoPath>& paths) EXCLUDES(mutex_);
   void MakeKeptDirectories() EXCLUDES(mutex_);
@@ -440,6 +441,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   CondVar settled_;  // a publish ended
   CondVar wake_sweeper_;
   vcs::Head head_ GUARDED_BY(mutex_);
+  bool following_ GUARDED_BY(mutex_) = false;  // others moved the branch: the newest epoch may be ahead of head_
   Namespace names_ GUARDED_BY(mutex_);
   vcs::BaseTracker tracker_ GUARDED_BY(mutex_);
   Redirects redirects_ GUARDED_BY(mutex_);
