@@ -235,6 +235,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // It is removed: call while it still has its name.
   void ForgetRecords(const Child& child) REQUIRES(mutex_);
   Result<void> SaveRecords() EXCLUDES(mutex_);
+  // After the first publication of a file: saves, if without its record it would be open to others, or somebody else's.
+  void SaveIfPrivate(const File& file) EXCLUDES(mutex_);
   // The same, and directories' times hold over what was published here so far (FileTimes::FollowOwn).
   Result<void> SyncRecords() EXCLUDES(mutex_);
   void AdoptOthersRecords() EXCLUDES(mutex_);

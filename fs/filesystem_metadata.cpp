@@ -152,6 +152,16 @@ void FilesystemImpl::ForgetRecords(const Child& child) {
   if (std::holds_alternative<std::shared_ptr<Directory>>(child)) attributes_->ForgetBelow(*path);
 }
 
+void FilesystemImpl::SaveIfPrivate(const File& file) {
+  {
+    const MutexLock lock(mutex_);
+    const mode_t usual = PermissionsOf(file.head ? file.head->mode : file.reserved_mode, kFilePermissions);
+    const Metadata& meta = file.meta;
+    if (meta.permissions == usual && meta.uid == options_.uid && meta.gid == options_.gid) return;
+  }
+  (void)SaveRecords();
+}
+
 Result<void> FilesystemImpl::SaveRecords() {
   auto saved = options_.durability == "power" ? attributes_->Sync() : attributes_->Flush();
   if (!saved) spdlog::error("attributes: {}", saved.error().message);
@@ -296,10 +306,12 @@ Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const Attr
   }
   bool changes_path = false;
   bool newest = false;
+  bool is_directory = false;
   {
     const MutexLock lock(mutex_);
     const Node* node = names_.Find(id);
     if (node == nullptr) return Error{Code::kNotFound, "setattr: unknown node"};
+    is_directory = node->directory != nullptr;
     if (node->file) {
       newest = node->copy || node->file->current == id;
       const vcs::FileMode now = node->copy ? node->copy->mode : node->mode;
@@ -327,7 +339,8 @@ Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const Attr
     if (change.mode || change.uid || change.gid || change.atime || change.mtime) ChangeMetadata(*node, change, newest);
     attr = AttrOf(*node);
   }
-  if (auto saved = SaveRecords(); !saved) return saved.error();
+  // A file's record names its version. A directory's holds against the newest epoch.
+  if (auto saved = is_directory ? SyncRecords() : SaveRecords(); !saved) return saved.error();
   return attr;
 }
 

@@ -226,6 +226,7 @@ Result<void> FilesystemImpl::PublishScratch(const ScratchRename& rename) {
     if (auto parked = ParkContent(park); !parked) return parked.error();
     return Refuse(park.agent, "rename over " + vcs::Quoted(park.path.text()));
   }
+  (void)SaveRecords();
   if (rename.to.where == Where::kScratch) (void)RemoveScratch(rename.new_parent, rename.new_name, false);
   // It is in history: what can't be removed now is left over, no more.
   if (auto removed = RemoveScratch(rename.parent, rename.name, false); !removed) spdlog::warn("{}", removed.error().message);
