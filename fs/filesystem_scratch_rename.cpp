@@ -139,6 +139,8 @@ Result<void> FilesystemImpl::RenameVersionedDirectory(const ScratchRename& renam
   if (rename.to.where != Where::kNowhere && (rename.flags & RENAME_EXCHANGE) == 0) {
     if (auto removed = RemoveFolderOf(rename.new_parent, rename.new_name); !removed) return removed;
   }
+  RecordTimesBelow(rename.parent, rename.name);
+  if ((rename.flags & RENAME_EXCHANGE) != 0) RecordTimesBelow(rename.new_parent, rename.new_name);
   {
     const MutexLock names(scratch_names_);
     auto renamed = RenameVersioned(agents_->Identify(rename.caller), rename.parent, rename.name, rename.new_parent,

@@ -375,6 +375,21 @@ TEST_F(Metadata, OfAPushWhileNothingWasMountedIsTheNextMountsTime) {
   EXPECT_EQ(MtimeOf(P("own")), own);
 }
 
+TEST_F(Metadata, OfUntouchedFilesMovesWithTheirDirectory) {
+  PushAt(kLongAgo, {"d/early", "d/sub/early"});
+  const std::string first = MtimeOf(P("d/early"));
+  PushAt(kLongAgo + 50, {"d/late"});  // another epoch
+  EXPECT_TRUE(Eventually([&] { return std::filesystem::exists(P("d/late")); }));
+  const std::string late = MtimeOf(P("d/late"));
+  Must("andrew", "mv d e");
+  for (int remount = 0; remount < 2; ++remount) {
+    EXPECT_EQ(MtimeOf(P("e/early")), first);
+    EXPECT_EQ(MtimeOf(P("e/sub/early")), first);
+    EXPECT_EQ(MtimeOf(P("e/late")), late);
+    Remount();
+  }
+}
+
 TEST_F(Metadata, OfAPrivateFileStaysPrivateWhenAPushMakesItAProgram) {
   Must("andrew", "echo x > f; chmod 600 f; chown 12:13 f; echo x > g; chmod 640 g");
   const auto set_bit = [&](bool on) {
