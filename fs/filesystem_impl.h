@@ -232,8 +232,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   void Touch(Directory& directory) REQUIRES(mutex_);
   void SetKept(Directory& directory, bool kept) REQUIRES(mutex_);
   void Keep(const std::shared_ptr<Directory>& directory) REQUIRES(mutex_);  // with all that it is in
-  // Before the directory of that name is renamed: what is below has its times in records, because no epoch knows what nobody
-  // touched by its new path.
+  // Before the directory of that name is renamed: what is below has its times in records, because no epoch knows what
+  // nobody touched by its new path.
   void RecordTimesBelow(NodeId parent, std::string_view name) EXCLUDES(mutex_);
   Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> TimesBelow(const vcs::Head& head,
                                                                        const vcs::RepoPath& directory)

@@ -199,7 +199,8 @@ Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> FilesystemImpl::TimesB
         if (record && record->mtime) continue;
         change.version = entry.AsVersion();
       }
-      if (times.size() >= kMaxTimesMoved) return Error{Code::kTooBig, "too many untouched files to keep the times of all"};
+      if (times.size() >= kMaxTimesMoved)
+        return Error{Code::kTooBig, "too many untouched files to keep the times of all"};
       change.mtime = MtimeOf(head, *path, entry);
       if (change.version) change.ctime = change.mtime;
       times.emplace_back(*path, std::move(change));

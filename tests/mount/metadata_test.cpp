@@ -107,14 +107,14 @@ class Metadata : public MountlessTest {
       WriteFile(clone().path() / path, path + " at " + std::to_string(time) + "\n");
     }
     const std::string date = std::to_string(time) + " +0000";
-    const Outcome pushed = RunAs("", "git add --all && git commit -qm Outside && git push -q origin HEAD:refs/heads/main",
-                                 clone().path(),
-                                 {{"GIT_AUTHOR_NAME", "outsider"},
-                                  {"GIT_AUTHOR_EMAIL", "outsider@example.org"},
-                                  {"GIT_COMMITTER_NAME", "outsider"},
-                                  {"GIT_COMMITTER_EMAIL", "outsider@example.org"},
-                                  {"GIT_COMMITTER_DATE", date},
-                                  {"GIT_AUTHOR_DATE", date}});
+    const Outcome pushed =
+        RunAs("", "git add --all && git commit -qm Outside && git push -q origin HEAD:refs/heads/main", clone().path(),
+              {{"GIT_AUTHOR_NAME", "outsider"},
+               {"GIT_AUTHOR_EMAIL", "outsider@example.org"},
+               {"GIT_COMMITTER_NAME", "outsider"},
+               {"GIT_COMMITTER_EMAIL", "outsider@example.org"},
+               {"GIT_COMMITTER_DATE", date},
+               {"GIT_AUTHOR_DATE", date}});
     EXPECT_EQ(pushed.status, 0) << pushed;
   }
   // Takes a change of the clone's working tree to the branch.
@@ -223,7 +223,8 @@ TEST_P(MetadataAfter, EmptyDirectoriesAreWhereTheyWere) {
 }
 
 TEST_P(MetadataAfter, RenamesTakeItAlong) {
-  Must("andrew", "mkdir -p d/sub d/empty other; echo x > f; echo x > d/g; echo x > d/sub/h; chmod 600 f d/sub/h; chmod 700 d");
+  Must("andrew",
+       "mkdir -p d/sub d/empty other; echo x > f; echo x > d/g; echo x > d/sub/h; chmod 600 f d/sub/h; chmod 700 d");
   Must("andrew", "chown 12:13 f d/sub; chmod 750 d/empty; touch -d '2001-02-03 04:05:06.789' f d/g d/sub");
   const std::vector<std::string> before = {Facts(P("f")), Facts(P("d/g")), Facts(P("d/sub/h")), Facts(P("d/empty"))};
   const std::string of_sub = Facts(P("d/sub"));

@@ -127,7 +127,8 @@ TEST(Tree, HasTheSameNamesWhateverIsBehindThem) {
   const Tree tree = Tree().With(File("a")).With(File("b"));
   EXPECT_TRUE(SameNames(tree, tree));
   EXPECT_TRUE(SameNames(Tree(), Tree()));
-  EXPECT_TRUE(SameNames(tree, tree.With(File("a", FileMode::kExecutable)).With(TreeEntry{"b", FileMode::kRegular, Id(1)})));
+  EXPECT_TRUE(
+      SameNames(tree, tree.With(File("a", FileMode::kExecutable)).With(TreeEntry{"b", FileMode::kRegular, Id(1)})));
   EXPECT_TRUE(SameNames(tree, tree.With(Directory("b"))));
   EXPECT_FALSE(SameNames(tree, tree.Without("b")));
   EXPECT_FALSE(SameNames(tree.Without("b"), tree));
