@@ -97,6 +97,9 @@ bool AttributeStore::MergeIntoPending(const AttributeOperation& operation) {
   for (std::size_t back = 1; back <= std::min(kFar, pending_.size()); ++back) {
     AttributeOperation& earlier = pending_[pending_.size() - back];
     if (!IsPathwise(earlier)) return false;
+    // What was removed and made again is another directory.
+    const auto* forget = std::get_if<ForgetAttributes>(&earlier);
+    if (forget != nullptr && set->path.IsAtOrBelow(forget->path)) return false;
     auto* same = std::get_if<SetAttributes>(&earlier);
     if (same == nullptr || same->path != set->path) continue;
     if (same->kind != set->kind) return false;

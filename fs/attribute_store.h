@@ -1,20 +1,24 @@
 // What git can't hold of the paths of one branch, across remounts (R12): in memory, with a log on disk.
 //
-// How to use it: one store for a mount, one FileTimes (fs/file_times.h) on it for the times of what nobody touched
-// here.
+// How the file system uses it: one store for a mount, one FileTimes (fs/file_times.h) on it for the times of what
+// nobody touched here.
 //   at the mount        Open; FileTimes::NoteHead(head); make KeptDirectories() exist
-//   stat                FindFile or FindDirectory, FileTimes for the mtime; where they say nothing: git's mode, the
-//   mount's owner chmod, chown, utimensat, a publish, mkdir, an entry made or removed in a directory
+//   a name is learned   FindFile or FindDirectory, FileTimes for the mtime; where they say nothing: git's mode, the
+//                       mount's owner, the head's time. From then on it is in the node, and changed there and here
+//   chmod, chown, utimensat, a publish, mkdir, an entry made or removed in a directory
 //                       UpdateFile or UpdateDirectory; a publish gives mtime, ctime and the new version in one update
+//   the last entry of a directory is removed here; git holds something in it again
+//                       UpdateDirectory with `kept`
 //   unlink, rmdir, rename, exchange
-//                       Forget, ForgetBelow, Rename, Exchange; of a file that is renamed without a record, write one
-//                       with its mtime first: nothing else knows that time under the new path. After the rename of a
-//                       directory, FileTimes::NoteHead gives the untouched files below it a time that stays
+//                       Forget, ForgetBelow, Rename, Exchange; what is renamed gets a record with its mtime first, and
+//                       so does all below a directory: no epoch knows these times by the new paths
 //   the branch moved by others
-//                       Refresh (another daemon has said more already), then FileTimes::NoteHead
-//   every 2 s           Refresh
+//                       FileTimes::FollowOwn(before), Refresh (another daemon has said more already), NoteHead(after)
+//   every 2 s, and at the end
+//                       FileTimes::FollowOwn(head), Flush, Refresh
 // All of these but Open and Refresh only work in memory: call them under the file system's lock, in the order of what
-// happened. Then, outside of it, Flush; with --durability=power Sync before the reply.
+// happened. (FileTimes reads trees for times and in NoteHead: call these without it.) Then, outside of it, Flush,
+// before the reply where the caller may rely on it; with --durability=power Sync.
 // Scratch files have their own attributes and are not in here.
 #pragma once
 
@@ -80,7 +84,8 @@ class AttributeStore {
   Result<void> Sync() EXCLUDES(io_mutex_, mutex_);
   // Takes over what other daemons appended; two system calls if that is nothing. Writes the log anew where it is more
   // than twice as large as it has to be, and nobody else uses it. Blocks on disk. Returns whose records others have
-  // set since the last Refresh. Errors: kIo, ...: nothing was changed.
+  // set since the last Refresh; where the log had to be read as a whole (also by Open), all whose records it sets, a
+  // path as often as it does. Errors: kIo, ...: nothing was changed.
   Result<std::vector<vcs::RepoPath>> Refresh() EXCLUDES(io_mutex_, mutex_);
 
   std::size_t size() const EXCLUDES(mutex_);           // records

@@ -33,7 +33,8 @@ class FileTimes {
   void NoteHead(const vcs::Head& head, const timespec& time) EXCLUDES(mutex_);
   // The branch is at this head, and whatever came since the last call of this or NoteHead was published here: has its
   // time in its record, and leaves all other paths as old as they were. So a directory's record stays good when others
-  // move the branch next. Call at the end, before NoteHead, and now and then.
+  // move the branch next. Call at the end, before NoteHead, when a directory's times are set, and now and then; never
+  // with a head from before the newest that was noted.
   void FollowOwn(const vcs::Head& head) EXCLUDES(mutex_);
 
   // The mtime of a path that is this version at the head that is served. Nothing if no epoch knows this version there

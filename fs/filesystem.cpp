@@ -119,18 +119,15 @@ void FilesystemImpl::Stop() {
   if (sweeper_.joinable()) sweeper_.join();
   locks_.CancelAll();
   committer_.Stop();
-  if (attributes_) SyncRecords();
+  if (attributes_) (void)SyncRecords();  // for all that nobody waited for
 }
 
-// Once more for all that nobody waited for.
-void FilesystemImpl::SyncRecords() {
-  vcs::Head head;
+Result<void> FilesystemImpl::SyncRecords() {
   {
     const MutexLock lock(mutex_);
-    head = head_;
+    if (!following_) file_times_->FollowOwn(head_);
   }
-  file_times_->FollowOwn(head);
-  (void)SaveRecords();
+  return SaveRecords();
 }
 
 void FilesystemImpl::AdoptOthersRecords() {
@@ -186,7 +183,7 @@ void FilesystemImpl::RunSweeper() {
     Sweep();
     PublishAsides(kEditorsPause);
     ReadExclude();
-    SyncRecords();
+    (void)SyncRecords();
     AdoptOthersRecords();
   }
 }

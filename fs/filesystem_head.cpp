@@ -280,6 +280,10 @@ MaybeEntry FindIn(const std::shared_ptr<const vcs::Tree>& tree, const std::strin
 // directory's name and place stay what they are meanwhile.
 void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
   const timespec seen = Now();
+  {
+    const MutexLock lock(mutex_);
+    following_ = true;
+  }
   file_times_->FollowOwn(move.before);
   AdoptOthersRecords();
   file_times_->NoteHead(move.after, seen);
@@ -305,6 +309,7 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
       }
       if (unseen.empty()) {  // nobody learned another one since
         head_ = move.after;
+        following_ = false;
         for (const auto& directory : in_order) {
           if (directory->linked) ReconcileDirectory(directory, changed.at(directory), seen);
         }

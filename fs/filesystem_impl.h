@@ -234,10 +234,19 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   void Touch(Directory& directory) REQUIRES(mutex_);
   void SetKept(Directory& directory, bool kept) REQUIRES(mutex_);
   void Keep(const std::shared_ptr<Directory>& directory) REQUIRES(mutex_);  // with all that it is in
+  // Before the directory of that name is renamed: what is below has its times in records, because no epoch knows what
+  // nobody touched by its new path.
+  void RecordTimesBelow(NodeId parent, std::string_view name) EXCLUDES(mutex_);
+  Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> TimesBelow(const vcs::Head& head,
+                                                                       const vcs::RepoPath& directory)
+      EXCLUDES(mutex_);
   // It is removed: call while it still has its name.
   void ForgetRecords(const Child& child) REQUIRES(mutex_);
   Result<void> SaveRecords() EXCLUDES(mutex_);
-  void SyncRecords() EXCLUDES(mutex_);
+  // After the first publication of a file: saves, if without its record it would be open to others, or somebody else's.
+  void SaveIfPrivate(const File& file) EXCLUDES(mutex_);
+  // The same, and directories' times hold over what was published here so far (FileTimes::FollowOwn).
+  Result<void> SyncRecords() EXCLUDES(mutex_);
   void AdoptOthersRecords() EXCLUDES(mutex_);
   void AdoptRecords(const std::vector<vcs::RepoPath>& paths) EXCLUDES(mutex_);
   void MakeKeptDirectories() EXCLUDES(mutex_);
@@ -462,6 +471,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   CondVar settled_;  // a publish ended
   CondVar wake_sweeper_;
   vcs::Head head_ GUARDED_BY(mutex_);
+  bool following_ GUARDED_BY(mutex_) = false;  // others moved the branch: the newest epoch may be ahead of head_
   Namespace names_ GUARDED_BY(mutex_);
   vcs::BaseTracker tracker_ GUARDED_BY(mutex_);
   Redirects redirects_ GUARDED_BY(mutex_);

@@ -14,6 +14,9 @@ namespace {
 // Directories that somebody chose to keep are made again at a mount, whatever else git says.
 constexpr std::size_t kWarnAboveKept = 100'000;
 
+// Of a larger directory that is renamed the untouched files are as old as that: each would be a record.
+constexpr std::size_t kMaxTimesMoved = 50'000;
+
 bool operator==(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
@@ -145,11 +148,82 @@ void FilesystemImpl::Keep(const std::shared_ptr<Directory>& directory) {
   for (Directory* at = directory.get(); at != nullptr; at = at->parent.get()) SetKept(*at, true);
 }
 
+void FilesystemImpl::RecordTimesBelow(NodeId parent, std::string_view name) {
+  constexpr int kAttempts = 5;  // others may commit faster than the trees are read: then some times are the rename's
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    vcs::Head head;
+    vcs::RepoPath path;
+    {
+      const MutexLock lock(mutex_);
+      const Node* node = names_.Find(parent);
+      const auto at = node != nullptr && node->directory ? Namespace::PathOf(*node->directory) : std::nullopt;
+      const auto below = at ? at->Child(name) : Result<vcs::RepoPath>(Error{Code::kNotFound, ""});
+      if (!below) return;  // the rename says why
+      path = *below;
+      head = head_;
+    }
+    const auto times = TimesBelow(head, path);
+    if (!times) {
+      spdlog::warn("times below {}: {}", vcs::Quoted(path.text()), times.error().message);
+      return;
+    }
+    const MutexLock lock(mutex_);
+    if (following_ || head.commit != head_.commit) continue;
+    for (const auto& [at, change] : *times) {
+      if (change.version) {
+        attributes_->UpdateFile(at, change);
+      } else {
+        attributes_->UpdateDirectory(at, change);
+      }
+    }
+    return;
+  }
+}
+
+Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> FilesystemImpl::TimesBelow(const vcs::Head& head,
+                                                                                     const vcs::RepoPath& directory) {
+  std::vector<std::pair<vcs::RepoPath, Attributes>> times;
+  std::vector<vcs::RepoPath> unread{directory};
+  while (!unread.empty()) {
+    const vcs::RepoPath at = std::move(unread.back());
+    unread.pop_back();
+    const auto tree = LoadTree(head, at);
+    if (!tree) return tree.error();
+    for (const vcs::TreeEntry& entry : (*tree)->entries()) {
+      const auto path = at.Child(entry.name);
+      if (!path || entry.IsSubmodule()) continue;
+      if (entry.IsDirectory()) unread.push_back(*path);
+      Attributes change;
+      if (!entry.IsDirectory()) {
+        const auto record = attributes_->FindFile(*path, entry.AsVersion());
+        if (record && record->mtime) continue;
+        change.version = entry.AsVersion();
+      }
+      if (times.size() >= kMaxTimesMoved)
+        return Error{Code::kTooBig, "too many untouched files to keep the times of all"};
+      change.mtime = MtimeOf(head, *path, entry);
+      if (change.version) change.ctime = change.mtime;
+      times.emplace_back(*path, std::move(change));
+    }
+  }
+  return times;
+}
+
 void FilesystemImpl::ForgetRecords(const Child& child) {
   const auto path = std::visit([](const auto& what) { return Namespace::PathOf(*what); }, child);
   if (!path) return;
   attributes_->Forget(*path);
   if (std::holds_alternative<std::shared_ptr<Directory>>(child)) attributes_->ForgetBelow(*path);
+}
+
+void FilesystemImpl::SaveIfPrivate(const File& file) {
+  {
+    const MutexLock lock(mutex_);
+    const mode_t usual = PermissionsOf(file.head ? file.head->mode : file.reserved_mode, kFilePermissions);
+    const Metadata& meta = file.meta;
+    if (meta.permissions == usual && meta.uid == options_.uid && meta.gid == options_.gid) return;
+  }
+  (void)SaveRecords();
 }
 
 Result<void> FilesystemImpl::SaveRecords() {
@@ -296,10 +370,12 @@ Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const Attr
   }
   bool changes_path = false;
   bool newest = false;
+  bool is_directory = false;
   {
     const MutexLock lock(mutex_);
     const Node* node = names_.Find(id);
     if (node == nullptr) return Error{Code::kNotFound, "setattr: unknown node"};
+    is_directory = node->directory != nullptr;
     if (node->file) {
       newest = node->copy || node->file->current == id;
       const vcs::FileMode now = node->copy ? node->copy->mode : node->mode;
@@ -327,7 +403,8 @@ Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const Attr
     if (change.mode || change.uid || change.gid || change.atime || change.mtime) ChangeMetadata(*node, change, newest);
     attr = AttrOf(*node);
   }
-  if (auto saved = SaveRecords(); !saved) return saved.error();
+  // A file's record names its version. A directory's holds against the newest epoch.
+  if (auto saved = is_directory ? SyncRecords() : SaveRecords(); !saved) return saved.error();
   return attr;
 }
 

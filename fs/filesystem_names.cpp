@@ -304,7 +304,11 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
       return Error{Code::kExists, vcs::Quoted(outcome.path.text()) + ": another commit made it first"};
     }
     Touch(*context->file->parent);
-    if (context->file->head_size) return EntryOf(CurrentNode(context->file));
+  }
+  SaveIfPrivate(*context->file);
+  {
+    const MutexLock lock(mutex_);
+    if (context->file->linked && context->file->head_size) return EntryOf(CurrentNode(context->file));
   }
   return LookupVersioned(caller, parent, name);  // others have changed it already
 }

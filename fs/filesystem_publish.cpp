@@ -8,12 +8,14 @@ namespace concordfs::fs {
 Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) {
   vcs::FileMode mode;
   bool refused = false;
+  bool made = false;
   {
     const MutexLock lock(mutex_);
     while (copy->publishing) settled_.Wait(mutex_);
     // What was refused is settled once it is parked; whoever wrote part of it is refused all the same.
     if (copy->discarded || (!copy->refused && !copy->IsChanged())) return {};
     mode = copy->mode;
+    made = copy->created || copy->made_again;
     // A file that another agent removed or replaced: what has its name now may equal the base (absent, or empty), and is
     // another file all the same (R9).
     refused = copy->refused || (copy->stale && !copy->file->linked);
@@ -57,7 +59,10 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
   end(outcome.kind == vcs::Outcome::Kind::kFailed ? std::optional(stored->changes) : std::nullopt);
   switch (outcome.kind) {
     case vcs::Outcome::Kind::kPublished:
-    case vcs::Outcome::Kind::kUnchanged: copy->content->Undescribe(stored->changes); return {};
+    case vcs::Outcome::Kind::kUnchanged:
+      copy->content->Undescribe(stored->changes);
+      if (made) SaveIfPrivate(*copy->file);
+      return {};
     case vcs::Outcome::Kind::kFailed:
       spdlog::error("publish {} for {}: {}", vcs::Quoted(outcome.path.text()), who.agent, outcome.error.message);
       return outcome.error;

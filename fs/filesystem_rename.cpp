@@ -86,6 +86,7 @@ Result<void> FilesystemImpl::TryRename(RenameAttempt& attempt) {
   }
   if (attempt.unpublished) attempt.unpublished->content->Undescribe(attempt.stored->changes);
   DescribeMoved(attempt.context->from);
+  (void)SyncRecords();  // it is renamed; what couldn't be kept is tried again
   return {};
 }
 

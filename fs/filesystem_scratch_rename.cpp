@@ -153,6 +153,8 @@ Result<void> FilesystemImpl::RenameVersionedDirectory(const ScratchRename& renam
   if (rename.to.where != Where::kNowhere && (rename.flags & RENAME_EXCHANGE) == 0) {
     if (auto removed = RemoveFolderOf(rename.new_parent, rename.new_name); !removed) return removed;
   }
+  RecordTimesBelow(rename.parent, rename.name);
+  if ((rename.flags & RENAME_EXCHANGE) != 0) RecordTimesBelow(rename.new_parent, rename.new_name);
   {
     const MutexLock names(scratch_names_);
     auto renamed = RenameVersioned(agents_->Identify(rename.caller), rename.parent, rename.name, rename.new_parent,
@@ -240,6 +242,7 @@ Result<void> FilesystemImpl::PublishScratch(const ScratchRename& rename) {
     if (auto parked = ParkContent(park); !parked) return parked.error();
     return Refuse(park.agent, "rename over " + vcs::Quoted(park.path.text()));
   }
+  (void)SaveRecords();
   if (rename.to.where == Where::kScratch) (void)RemoveScratch(rename.new_parent, rename.new_name, false);
   // It is in history: what can't be removed now is left over, no more.
   if (auto removed = RemoveScratch(rename.parent, rename.name, false); !removed) spdlog::warn("{}", removed.error().message);

@@ -227,6 +227,7 @@ TEST_F(AttributeCrashTest, ReadsBackEveryLineItWrites) {
       MoveAttributes{Path("a"), Path("b")},
       ExchangeAttributes{Path("a"), Path("b")},
       NoteEpoch{{4, id, id, timespec{5, 6}}},
+      fs::AdvanceEpoch{4, id, id},
       DropEpoch{4},
       ResetAttributes{}};
   for (const auto& operation : operations) {

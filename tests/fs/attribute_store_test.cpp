@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -413,6 +414,119 @@ TEST_F(AttributeStoreTest, NumbersEpochsAndSkipsTheSameCommit) {
   EXPECT_EQ((*epochs)[0].time.tv_sec, 3);
   EXPECT_EQ((*epochs)[1].number, 3U);
   EXPECT_EQ(Open()->FindDirectory(Path("d"))->since, 2U);
+}
+
+TEST_F(AttributeStoreTest, MovesItsNewestEpochOverWhatWasPublishedHere) {
+  const auto store = Open();
+  store->AddEpoch(HeadOf(1), timespec{1, 5});
+  store->AddEpoch(HeadOf(2), timespec{2, 5});
+  store->AdvanceEpoch(HeadOf(2).commit, HeadOf(3));
+  store->AdvanceEpoch(HeadOf(2).commit, HeadOf(4));  // it is not there any more
+  store->AddEpoch(HeadOf(3), timespec{9, 0});        // nothing new
+  ASSERT_OK(store->Flush());
+  for (const auto& epochs : {store->Epochs(), Open()->Epochs()}) {
+    ASSERT_EQ(epochs->size(), 2U);
+    EXPECT_EQ(epochs->front().commit, HeadOf(1).commit);
+    EXPECT_EQ(epochs->back().number, 2U);
+    EXPECT_EQ(epochs->back().commit, HeadOf(3).commit);
+    EXPECT_EQ(epochs->back().root, HeadOf(3).root);
+    EXPECT_EQ(epochs->back().time.tv_sec, 2) << "what came with it is as old as it was";
+    EXPECT_EQ(epochs->back().time.tv_nsec, 5);
+  }
+}
+
+TEST_F(AttributeStoreTest, LeavesAnEpochWhereItIsThatAnotherDaemonNoted) {
+  const auto one = Open();
+  const auto two = Open();
+  one->AddEpoch(HeadOf(1), timespec{1, 0});
+  ASSERT_OK(one->Flush());
+  ASSERT_OK(two->Refresh());
+  two->AddEpoch(HeadOf(2), timespec{2, 0});
+  ASSERT_OK(two->Flush());
+  one->AdvanceEpoch(HeadOf(1).commit, HeadOf(5));  // has not heard of it yet
+  ASSERT_OK(one->Flush());
+  ASSERT_OK(two->Refresh());
+  one->AdvanceEpoch(HeadOf(1).commit, HeadOf(6));  // has heard of it
+  ASSERT_OK(one->Flush());
+  for (const auto& epochs : {one->Epochs(), two->Epochs(), Open()->Epochs()}) {
+    ASSERT_EQ(epochs->size(), 2U);
+    EXPECT_EQ(epochs->front().commit, HeadOf(1).commit);
+    EXPECT_EQ(epochs->back().commit, HeadOf(2).commit);
+    EXPECT_EQ(epochs->back().time.tv_sec, 2);
+  }
+}
+
+TEST_F(AttributeStoreTest, TellsWhoseRecordsOthersHaveSet) {
+  const auto one = Open();
+  const auto two = Open();
+  const auto refreshed = [&] {
+    const auto paths = two->Refresh();
+    EXPECT_TRUE(paths) << paths.error().message;
+    return paths ? *paths : std::vector<vcs::RepoPath>();
+  };
+  one->UpdateFile(Path("a"), WithMode(0600));
+  one->UpdateDirectory(Path("d"), WithMode(0700));
+  one->UpdateFile(Path("b"), WithMode(0600));
+  one->Forget(Path("b"));
+  ASSERT_OK(one->Flush());
+  EXPECT_EQ(refreshed(), (std::vector{Path("a"), Path("d"), Path("b")}));
+  EXPECT_TRUE(refreshed().empty()) << "once";
+  two->UpdateFile(Path("own"), WithMode(0600));
+  ASSERT_OK(two->Flush());
+  EXPECT_TRUE(refreshed().empty());
+  one->UpdateFile(Path("e"), WithMode(0600));
+  ASSERT_OK(one->Flush());
+  two->UpdateFile(Path("own"), WithMode(0640));
+  ASSERT_OK(two->Flush());  // takes it over before it writes
+  EXPECT_TRUE(two->FindFile(Path("e"), now_));
+  EXPECT_EQ(refreshed(), std::vector{Path("e")});
+}
+
+TEST_F(AttributeStoreTest, SaysADirectorysTimeOnceForManyFilesThatArePending) {
+  const auto store = Open();
+  Attributes kept;
+  kept.kept = true;
+  store->UpdateDirectory(Path("d"), kept);
+  constexpr time_t kFiles = 300;
+  for (time_t i = 0; i < kFiles; ++i) {
+    store->UpdateFile(Path("d/" + std::to_string(i)), WithMtime(i, now_));
+    store->UpdateDirectory(Path("d"), WithMtime(i, std::nullopt));
+  }
+  store->UpdateDirectory(Path("d"), WithMode(0700));
+  ASSERT_OK(store->Flush());
+  const std::string log = ReadText(Log());
+  EXPECT_LE(std::count(log.begin(), log.end(), '\n'), kFiles + kFiles / 3 + 1);
+  const auto found = Open()->FindDirectory(Path("d"));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->mtime->tv_sec, kFiles - 1);
+  EXPECT_EQ(found->mode, 0700U);
+  EXPECT_EQ(found->kept, true);
+}
+
+TEST_F(AttributeStoreTest, TakesADirectoryThatIsMadeAgainForANewOneAlsoWhilePending) {
+  const auto store = Open();
+  Attributes kept;
+  kept.kept = true;
+  store->UpdateDirectory(Path("a/d"), WithMode(0700));
+  store->Forget(Path("a/d"));
+  store->UpdateDirectory(Path("a/d"), kept);
+  store->UpdateDirectory(Path("b/d"), WithMode(0700));
+  store->ForgetBelow(Path("b"));
+  store->UpdateDirectory(Path("b/d"), kept);
+  store->UpdateDirectory(Path("c/d"), WithMode(0700));
+  store->Rename(Path("c"), Path("e"));
+  store->UpdateDirectory(Path("c/d"), kept);
+  ASSERT_OK(store->Flush());
+  const auto again = Open();
+  for (const auto* each : {store.get(), again.get()}) {
+    for (const char* path : {"a/d", "b/d", "c/d"}) {
+      const auto found = each->FindDirectory(Path(path));
+      ASSERT_TRUE(found) << path;
+      EXPECT_EQ(found->kept, true) << path;
+      EXPECT_FALSE(found->mode) << path;
+    }
+    EXPECT_EQ(each->FindDirectory(Path("e/d"))->mode, 0700U);
+  }
 }
 
 TEST_F(AttributeStoreTest, SurvivesMorePendingThanIsKept) {

@@ -265,6 +265,57 @@ TEST_F(FileTimesTest, HoldsADirectorysRecordUntilOthersChangeItsNames) {
   EXPECT_EQ(TimeOfDirectory("d"), 50);
 }
 
+TEST_F(FileTimesTest, HoldsADirectorysRecordOverWhatIsPublishedHereAndOthersDoNext) {
+  Outside({{"d/f", a_}, {"e/f", a_}}, 100);
+  Attributes change;
+  change.mtime = timespec{50, 0};  // when the name was made; its publication comes later
+  attributes_->UpdateDirectory(Path("d"), change);
+  Publish("d/new", a_, 200);
+  times_->FollowOwn(branch_.Tip());
+  Publish("d/f", b_, 210);
+  times_->FollowOwn(branch_.Tip());
+  Outside({{"top", a_}}, 300);
+  for (int mount = 0; mount < 2; ++mount) {
+    EXPECT_EQ(TimeOfDirectory("d"), 50);
+    EXPECT_EQ(TimeOfDirectory("e"), 100);
+    Remount();
+  }
+  Outside({{"d/theirs", a_}}, 400);
+  EXPECT_EQ(TimeOfDirectory("d"), 400);
+}
+
+TEST_F(FileTimesTest, LeavesUntouchedFilesAsOldAsTheyWereOverWhatIsPublishedHere) {
+  Outside({{"d/f", a_}, {"first", a_}}, 100);
+  Outside({{"d/g", a_}}, 200);
+  for (time_t i = 0; i < 3; ++i) {
+    Publish("d/own", i % 2 == 0 ? a_ : b_, 300 + i);
+    times_->FollowOwn(branch_.Tip());
+    for (int mount = 0; mount < 2; ++mount) {
+      EXPECT_EQ(TimeOf("d/f"), 100);
+      EXPECT_EQ(TimeOf("first"), 100);
+      EXPECT_EQ(TimeOf("d/g"), 200);
+      EXPECT_EQ(TimeOf("d/own"), 300 + i);
+      EXPECT_EQ(attributes_->Epochs()->size(), 2U);
+      Remount();
+      times_->NoteHead(branch_.Tip(), timespec{1000, 0});
+    }
+  }
+}
+
+TEST_F(FileTimesTest, GivesAFileThatOthersChangedAfterAPublicationHereTheTimeOfThat) {
+  Outside({{"f", a_}, {"own", a_}, {"back", a_}}, 100);
+  Publish("own", b_, 200);
+  Publish("back", b_, 210);
+  times_->FollowOwn(branch_.Tip());
+  Outside({{"f", b_}, {"back", a_}}, 300);
+  for (int mount = 0; mount < 2; ++mount) {
+    EXPECT_EQ(TimeOf("f"), 300);
+    EXPECT_EQ(TimeOf("back"), 300) << "as it was before the publication, and changed all the same";
+    EXPECT_EQ(TimeOf("own"), 200);
+    Remount();
+  }
+}
+
 TEST_F(FileTimesTest, WritesNothingForAStatAndReadsEachTreeOnce) {
   Files files;
   Changes changes;

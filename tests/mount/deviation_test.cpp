@@ -17,17 +17,5 @@ TEST_F(Deviation, HardLinksAndDeviceNodesAreEPERM) {
   EXPECT_EQ(andrew.Get("sorted(os.listdir('.'))"), "['f']");
 }
 
-TEST_F(Deviation, ModesHoldTheExecutableBitOnly) {
-  Must("andrew", "echo x > f; chmod 600 f");
-  EXPECT_EQ(As("andrew", "stat -c %a f").out, "644\n");
-  Must("andrew", "chmod 700 f");
-  EXPECT_EQ(As("andrew", "stat -c %a f").out, "755\n");
-}
-
-TEST_F(Deviation, OwnersCanNotBeChanged) {
-  Must("andrew", "echo x > f");
-  EXPECT_THAT(As("andrew", "chown 12345 f").err, ::testing::HasSubstr("not permitted"));
-}
-
 }  // namespace
 }  // namespace concordfs::mounttest

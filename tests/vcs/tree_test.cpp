@@ -123,6 +123,26 @@ TEST(Tree, KeepsHistoricalModesAndTakesThemForTheirModernOnes) {
   EXPECT_EQ(tree->Find("c")->AsVersion().mode, FileMode::kExecutable);
 }
 
+TEST(Tree, HasTheSameNamesWhateverIsBehindThem) {
+  const Tree tree = Tree().With(File("a")).With(File("b"));
+  EXPECT_TRUE(SameNames(tree, tree));
+  EXPECT_TRUE(SameNames(Tree(), Tree()));
+  EXPECT_TRUE(
+      SameNames(tree, tree.With(File("a", FileMode::kExecutable)).With(TreeEntry{"b", FileMode::kRegular, Id(1)})));
+  EXPECT_TRUE(SameNames(tree, tree.With(Directory("b"))));
+  EXPECT_FALSE(SameNames(tree, tree.Without("b")));
+  EXPECT_FALSE(SameNames(tree.Without("b"), tree));
+  EXPECT_FALSE(SameNames(tree, tree.Without("b").With(File("c"))));
+  EXPECT_FALSE(SameNames(tree, Tree()));
+}
+
+TEST(Tree, HasTheSameNamesAlsoWhereAKindChangesTheOrder) {
+  const Tree files = Tree().With(File("a")).With(File("a.b"));
+  const Tree directory = files.With(Directory("a"));
+  ASSERT_EQ(Names(directory).front(), "a.b") << "git sorts a/ behind it";
+  EXPECT_TRUE(SameNames(files, directory));
+}
+
 TEST(Tree, GivesTheVersionOfEveryKindOfEntry) {
   for (const FileMode mode : {FileMode::kRegular, FileMode::kExecutable, FileMode::kSymlink, FileMode::kSubmodule}) {
     EXPECT_EQ(File("a", mode).AsVersion(), (Version{Id(7), mode}));
