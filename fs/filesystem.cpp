@@ -88,7 +88,7 @@ Result<void> FilesystemImpl::LoadHead() {
   file_times_ = std::make_unique<FileTimes>(*attributes_, trees_);
   const bool is_first = attributes_->Epochs()->empty();
   file_times_->NoteHead(*head, is_first ? timespec{static_cast<time_t>(head->time_s), 0} : Now());
-  const timespec mtime = MtimeOf(*head, {}, vcs::TreeEntry{"", vcs::FileMode::kDirectory, head->root});
+  const timespec mtime = MtimeOf(*head, {}, {});
   {
     const MutexLock lock(mutex_);
     head_ = *head;

@@ -223,8 +223,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // `mtime` where the record says nothing of it.
   Metadata MetadataOfFile(const vcs::RepoPath& path, const vcs::Version& version, const timespec& mtime) const;
   Metadata MetadataOfDirectory(const vcs::RepoPath& path, const timespec& mtime) const;
-  // Of what head has there. May read trees.
-  timespec MtimeOf(const vcs::Head& head, const vcs::RepoPath& path, const vcs::TreeEntry& entry) EXCLUDES(mutex_);
+  // Of what head has there: this version, or a directory. May read trees.
+  timespec MtimeOf(const vcs::Head& head, const vcs::RepoPath& path, const vcs::MaybeVersion& version) EXCLUDES(mutex_);
   // Of what is made now; `mode` with the type.
   static Metadata NewMetadata(const Directory& parent, uid_t uid, gid_t gid, mode_t mode);
   void RecordFile(const File& file) REQUIRES(mutex_);

@@ -87,10 +87,8 @@ Metadata FilesystemImpl::MetadataOfDirectory(const vcs::RepoPath& path, const ti
   return MetadataFrom(record, kDirectoryPermissions, mtime);
 }
 
-timespec FilesystemImpl::MtimeOf(const vcs::Head& head, const vcs::RepoPath& path, const vcs::TreeEntry& entry) {
-  const bool is_directory = entry.IsDirectory() || entry.IsSubmodule();
-  const auto time =
-      is_directory ? file_times_->MtimeOfDirectory(path) : file_times_->MtimeOfFile(path, entry.AsVersion());
+timespec FilesystemImpl::MtimeOf(const vcs::Head& head, const vcs::RepoPath& path, const vcs::MaybeVersion& version) {
+  const auto time = version ? file_times_->MtimeOfFile(path, *version) : file_times_->MtimeOfDirectory(path);
   if (!time) spdlog::error("times of {}: {}", vcs::Quoted(path.text()), time.error().message);
   if (time && *time) return **time;
   return timespec{static_cast<time_t>(head.time_s), 0};
@@ -189,7 +187,7 @@ Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> FilesystemImpl::TimesB
     unread.pop_back();
     const auto tree = LoadTree(head, at);
     if (!tree) return tree.error();
-    for (const vcs::TreeEntry& entry : (*tree)->entries()) {
+    for (const vcs::TreeEntryView entry : (*tree)->entries()) {
       const auto path = at.Child(entry.name);
       if (!path || entry.IsSubmodule()) continue;
       if (entry.IsDirectory()) unread.push_back(*path);
@@ -201,7 +199,7 @@ Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> FilesystemImpl::TimesB
       }
       if (times.size() >= kMaxTimesMoved)
         return Error{Code::kTooBig, "too many untouched files to keep the times of all"};
-      change.mtime = MtimeOf(head, *path, entry);
+      change.mtime = MtimeOf(head, *path, change.version);
       if (change.version) change.ctime = change.mtime;
       times.emplace_back(*path, std::move(change));
     }
@@ -250,7 +248,7 @@ void FilesystemImpl::MakeKeptDirectories() {
       const auto entry = below ? trees_.Find(head.root, *below) : Result<std::optional<vcs::TreeEntry>>(below.error());
       if (!entry || (*entry && !(*entry)->IsDirectory())) break;  // head has something else there
       at = *below;
-      const timespec mtime = MtimeOf(head, at, vcs::TreeEntry{"", vcs::FileMode::kDirectory, {}});
+      const timespec mtime = MtimeOf(head, at, {});
       const MutexLock lock(mutex_);
       const auto child = Namespace::FindChild(*directory, component);
       directory = child ? std::get<std::shared_ptr<Directory>>(*child)

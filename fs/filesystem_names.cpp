@@ -59,7 +59,10 @@ Result<FilesystemImpl::Learned> FilesystemImpl::Learn(NodeId parent, std::string
     return AsDamage(entry.error());
   }
   learned.entry = *std::move(entry);
-  if (learned.entry) learned.mtime = MtimeOf(learned.head, path, *learned.entry);
+  if (learned.entry) {
+    const bool is_directory = learned.entry->IsDirectory() || learned.entry->IsSubmodule();
+    learned.mtime = MtimeOf(learned.head, path, is_directory ? vcs::MaybeVersion() : learned.entry->AsVersion());
+  }
   if (!learned.entry || learned.entry->IsDirectory() || learned.entry->IsSubmodule()) return learned;
   const auto size = contents_.Size(learned.entry->id);
   if (!size) {
