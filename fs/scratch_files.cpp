@@ -68,13 +68,18 @@ std::optional<NodeId> ScratchFiles::Find(const PlainFileKey& key) {
 
 Result<DescriptorPtr> ScratchFiles::Hold(NodeId node) {
   std::shared_ptr<const PlainFile> file;
+  bool is_version = false;
   {
     const MutexLock lock(mutex_);
     const Node* const found = FindLocked(node);
     if (found == nullptr) return NoSuchNode();
     file = found->file;
+    is_version = found->published.has_value();
   }
-  return file->Open();
+  auto opened = file->Open();
+  // Whoever asks by path has the entry that the rename moved there: the kernel looks again, and finds the version.
+  if (!opened && opened.code() == Code::kNotFound && is_version) return Error{Code::kStale, "redirected"};
+  return opened;
 }
 
 std::shared_ptr<const ScratchFiles::Handle> ScratchFiles::FindHandle(HandleId handle) {

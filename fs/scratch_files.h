@@ -111,7 +111,7 @@ class ScratchFiles {
 
   Node* FindLocked(NodeId node) REQUIRES(mutex_);
   void PruneLocked(NodeId node) REQUIRES(mutex_);
-  // A descriptor of the node's file, by O_PATH.
+  // A descriptor of the node's file, by O_PATH. Errors: kNotFound (it is gone); kStale (it has become a version, and is gone).
   Result<DescriptorPtr> Hold(NodeId node) EXCLUDES(mutex_);
   std::shared_ptr<const Handle> FindHandle(HandleId handle) EXCLUDES(mutex_);
   Opened AddHandle(NodeId node, DescriptorPtr file, int flags) EXCLUDES(mutex_);
