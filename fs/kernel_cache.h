@@ -20,6 +20,9 @@ class KernelCache {
   // Runs `then` after everything that was asked for before: a reply after which nobody may see the old version (R1). At
   // once, if nothing is on its way to the kernel: not to be called under a lock.
   virtual void AfterExpiries(std::function<void()> then) = 0;
+  // The same for a reply that a kernel lock depends on, for which an expiry may be waiting: after a moment `then` runs, whether
+  // or not the kernel was told.
+  virtual void SoonAfterExpiries(std::function<void()> then) = 0;
 };
 
 }  // namespace concordfs::fs

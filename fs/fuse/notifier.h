@@ -1,8 +1,10 @@
 // Tells the kernel about expired names and attributes, on a thread of its own.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <variant>
@@ -15,7 +17,8 @@ struct fuse_session;
 namespace concordfs::fs {
 
 // A notification waits for kernel locks that a client may hold while it waits for one of our answers: so no handler ever
-// waits for a notification, and only replies that nobody's lock depends on stand behind one in the queue.
+// waits for a notification, and only replies that nobody's lock depends on stand behind one in the queue for good. A reply that
+// a lock depends on leaves the queue when it has waited for kPatience.
 class Notifier : public KernelCache {
  public:
   Notifier() = default;
@@ -31,8 +34,11 @@ class Notifier : public KernelCache {
   void ExpireEntry(NodeId parent, const std::string& name) override;
   void ExpireAttributes(NodeId node) override;
   void AfterExpiries(std::function<void()> then) override;
+  void SoonAfterExpiries(std::function<void()> then) override;
 
  private:
+  static constexpr std::chrono::milliseconds kPatience{200};
+
   struct Entry {
     NodeId parent;
     std::string name;
@@ -40,21 +46,33 @@ class Notifier : public KernelCache {
   struct Attributes {
     NodeId node;
   };
-  using Task = std::variant<Entry, Attributes, std::function<void()>>;
+  // A reply that may leave the queue. Both threads may come to it, and one of them runs it.
+  struct Impatient {
+    std::function<void()> then;
+    std::chrono::steady_clock::time_point due;
+    bool taken = false;  // guarded by mutex_
+  };
+  using Task = std::variant<Entry, Attributes, std::function<void()>, std::shared_ptr<Impatient>>;
 
   void Push(Task task) EXCLUDES(mutex_);
   void Run();
   void Do(const Task& task, bool notify);
+  void Take(Impatient& reply) EXCLUDES(mutex_);
+  void RunOverdue();
 
   // Constant after Start().
   fuse_session* session_ = nullptr;
   std::thread thread_;
+  std::thread overdue_thread_;
   // Guarded by mutex_.
   Mutex mutex_;
   CondVar wake_;
+  CondVar wake_overdue_;
   std::deque<Task> queue_ GUARDED_BY(mutex_);
   bool busy_ GUARDED_BY(mutex_) = false;  // the thread has taken tasks, and isn't through with them
+  std::deque<std::shared_ptr<Impatient>> impatient_ GUARDED_BY(mutex_);  // by when they are due
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool stopped_ GUARDED_BY(mutex_) = false;  // thread_ has ended, which may have needed the other
 };
 
 }  // namespace concordfs::fs

@@ -213,7 +213,13 @@ void SetAttr(fuse_req_t request, fuse_ino_t node, struct stat* values, int to_se
     if ((to_set & FUSE_SET_ATTR_MTIME_NOW) != 0) change.mtime = now;
     const auto handle = info != nullptr ? std::optional<HandleId>(info->fh) : std::nullopt;
     const auto attr = fs.SetAttr(CallerOf(request), node, change, handle);
-    EdgeOf(request).cache.AfterExpiries([request, attr] { ReplyAttr(request, attr); });
+    // The kernel holds the node's lock until it has the reply. Of a directory, every expiry of a name in it waits for that lock;
+    // of a file, one does if somebody removes or renames the file: he holds the directory's lock, and waits for the file's.
+    if (attr && S_ISDIR(attr->mode)) {
+      ReplyAttr(request, attr);
+    } else {
+      EdgeOf(request).cache.SoonAfterExpiries([request, attr] { ReplyAttr(request, attr); });
+    }
   });
 }
 

@@ -78,6 +78,7 @@ class Kernel : public fs::KernelCache {
   void ExpireEntry(fs::NodeId parent, const std::string& name) override EXCLUDES(mutex_);
   void ExpireAttributes(fs::NodeId /*node*/) override {}
   void AfterExpiries(std::function<void()> then) override { then(); }
+  void SoonAfterExpiries(std::function<void()> then) override { then(); }
 
  private:
   enum class Names { kCached, kFresh };
