@@ -111,6 +111,7 @@ ssize_t Device::Read(int fd, void* buffer, std::size_t size) {
       fuse_init_in init{};
       std::memcpy(&init, static_cast<const char*>(buffer) + sizeof(header), sizeof(init));
       offered_ = (init.flags & kInitHasMoreFlags) != 0 && (init.flags2 & kPassthrough) != 0;
+      offered_no_privileges_ = (init.flags & FUSE_HANDLE_KILLPRIV_V2) != 0;
       init_ = header.unique;
     }
     if (header.opcode != kStatx || !Answer(fd, buffer, length)) return count;
@@ -123,6 +124,11 @@ ssize_t Device::Write(int fd, iovec* parts, int count) {
     const auto* header = static_cast<const fuse_out_header*>(parts[0].iov_base);
     first_answer = header->unique == init_ && header->error == 0 && parts[1].iov_len >= sizeof(fuse_init_out);
     if (first_answer) init_ = 0;
+    if (first_answer && offered_no_privileges_) {
+      // Without it each write(2), passed through or not, is a GETXATTR of security.capability before. We take set-id bits away
+      // ourselves, as with the first version of it.
+      static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
+    }
 #ifndef FUSE_CAP_PASSTHROUGH  // libfuse before 3.17 has never heard of it
     if (first_answer && offered_) {
       auto* init = static_cast<fuse_init_out*>(parts[1].iov_base);

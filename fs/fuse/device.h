@@ -1,5 +1,5 @@
-// Reads requests from the kernel and writes answers for libfuse, and adds what libfuse 3.14 doesn't speak: passthrough in
-// the first exchange, and statx(2) with the birth time.
+// Reads requests from the kernel and writes answers for libfuse, and adds what libfuse 3.14 doesn't speak: passthrough and
+// FUSE_HANDLE_KILLPRIV_V2 in the first exchange, and statx(2) with the birth time.
 #pragma once
 
 #include <sys/types.h>
@@ -35,6 +35,7 @@ class Device {
   Passthrough& passthrough_;
   std::atomic<std::uint64_t> init_{0};  // the number of the INIT request, from its arrival to its answer
   std::atomic<bool> offered_{false};    // the kernel offers passthrough
+  std::atomic<bool> offered_no_privileges_{false};  // and to remember that a file has no privileges to lose
 };
 
 // The device of a session by its user data. Defined beside the user data.
