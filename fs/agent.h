@@ -1,11 +1,17 @@
 // Who is calling: the agent, its process, and its own words for the history.
 #pragma once
 
+#include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
+#include "fs/descriptor.h"
 #include "fs/types.h"
 #include "vcs/base_tracker.h"
+#include "vcs/mutex.h"
 
 namespace concordfs::fs {
 
@@ -41,7 +47,25 @@ class ProcAgentSource : public AgentSource {
   bool IsGone(const vcs::ProcessKey& process) override;
 
  private:
+  // What a thread was found to be. An open /proc/<pid>/environ is that of the memory which the process had then: it reads
+  // as empty once an exec, or the end of the process, has taken that away.
+  struct Known {
+    Descriptor environment;
+    Identity identity;
+    std::chrono::steady_clock::time_point until;
+  };
+  static constexpr std::size_t kMaxKnown = 256;  // threads
+  // No number of a thread is used again so soon.
+  static constexpr std::chrono::milliseconds kKnownFor{500};
+
+  std::optional<Identity> FindKnown(const Caller& caller) EXCLUDES(mutex_);
+  void Remember(pid_t tid, Descriptor environment, const Identity& identity) EXCLUDES(mutex_);
+
+  // Constant after construction.
   const std::string fixed_agent_;
+  // Guarded by mutex_.
+  Mutex mutex_;
+  std::unordered_map<pid_t, std::shared_ptr<const Known>> known_ GUARDED_BY(mutex_);
 };
 
 // The name with everything but A-Za-z0-9._- turned into '-', cut to 64 bytes, and made a valid part of a ref's name

@@ -146,7 +146,8 @@ Result<void> FilesystemImpl::Flush(HandleId id, pid_t tid) {
   if (refused) return ParkAndRefuse(refused, "close after a refused write");
   if (!wrote) return {};  // a duplicate was closed, or what was only created or truncated waits for the last close
   // Callers in another pid namespace look all alike (0): for them every close counts as the opener's.
-  const bool by_opener = agents_->ProcessOf(tid) == handle->who.process.pid;
+  const pid_t opener = handle->who.process.pid;
+  const bool by_opener = (tid == opener && tid != 0) || agents_->ProcessOf(tid) == opener;
   if (by_opener) {
     auto published = Publish(handle->copy, handle->who);
     if (!published) return published;

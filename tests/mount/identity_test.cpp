@@ -26,6 +26,18 @@ TEST_F(Identity, ChangesWithAnExecThatChangesTheVariable) {
   EXPECT_EQ(LastAuthor(), "dave");
 }
 
+// Between its start and its exec such a child runs in its parent's memory: what it was there is not what it is later.
+TEST_F(Identity, IsThatOfTheProgramWhateverItsSpawnHadOpened) {
+  AgentPython carol("carol", Dir());
+  for (const std::string name : {"g1", "g2", "g3", "g4", "g5"}) {
+    ASSERT_EQ(carol.Do("pid = os.posix_spawn('/bin/sh', ['sh', '-c', 'echo y > " + name +
+                       "'], {'CONCORDFS_AGENT': 'dave'}, file_actions=[(os.POSIX_SPAWN_OPEN, 1, 'f', os.O_WRONLY | "
+                       "os.O_CREAT, 0o644)]); os.waitpid(pid, 0)"),
+              "ok");
+    EXPECT_EQ(repository().Log("%an", InRepository(name)).back(), "dave");
+  }
+}
+
 TEST_F(Identity, HasOtherCharactersReplaced) {
   Must("a b/c\nd<e>", "echo x > f");
   EXPECT_EQ(LastAuthor(), "a-b-c-d-e-");
