@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "fs/branch_folder.h"
 #include "fs/file_io.h"
 
 namespace concordfs::fs {
@@ -17,25 +18,6 @@ namespace {
 
 // Ends a torn line so that it is none, even if it lacked nothing but its newline: who wrote it writes it again.
 constexpr std::string_view kSpoil = "~\n";
-constexpr std::size_t kMaxEncodedBranch = 200;  // bytes; a file's name has 255
-
-bool IsPlain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-std::string Hex(std::uint64_t value, int digits) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string text(static_cast<std::size_t>(digits), '0');
-  for (auto digit = text.rbegin(); digit != text.rend(); ++digit, value >>= 4) *digit = kDigits[value & 15];
-  return text;
-}
-
-// FNV-1a: it has to be the same in every program that ever opens the folder.
-std::uint64_t StableHash(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 Result<void> SyncDescriptor(int fd, const std::string& path) {
   if (fsync(fd) != 0) return SystemError(path, errno);
@@ -51,16 +33,7 @@ Result<void> SyncFolder(const std::filesystem::path& folder) {
 }  // namespace
 
 std::filesystem::path AttributesFolder(const std::filesystem::path& git_dir, const std::string& ref) {
-  constexpr std::string_view kHeads = "refs/heads/";
-  const std::string_view branch = ref.starts_with(kHeads) ? std::string_view(ref).substr(kHeads.size()) : ref;
-  std::string name;
-  for (const char c : branch) {
-    const bool plain = IsPlain(c) && !(c == '.' && name.empty());  // no ".", no ".."
-    name += plain ? std::string(1, c) : "%" + Hex(static_cast<unsigned char>(c), 2);
-  }
-  if (name.size() > kMaxEncodedBranch)
-    name = name.substr(0, kMaxEncodedBranch - 18) + "%-" + Hex(StableHash(branch), 16);
-  return git_dir / "concordfs" / "attributes" / name;
+  return git_dir / "concordfs" / "attributes" / BranchFolderName(ref);
 }
 
 Result<void> AttributeLog::Follow(IfMissing if_missing) {

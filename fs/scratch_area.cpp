@@ -12,6 +12,8 @@
 #include <cstring>
 #include <utility>
 
+#include "fs/branch_folder.h"
+
 namespace concordfs::fs {
 namespace {
 
@@ -21,22 +23,6 @@ constexpr std::uint64_t kInodeOffset = 1ULL << 48;
 timespec ToTimespec(const statx_timestamp& time) { return timespec{time.tv_sec, static_cast<long>(time.tv_nsec)}; }
 
 mode_t TypeOf(unsigned char type) { return DTTOIF(type); }
-
-// A branch as one name: "feature/x" is feature%2Fx.
-std::string FolderNameOf(const std::string& ref) {
-  constexpr std::string_view kPrefix = "refs/heads/";
-  std::string name;
-  for (const char c : ref.starts_with(kPrefix) ? ref.substr(kPrefix.size()) : ref) {
-    if (c == '/' || c == '%' || (c == '.' && name.empty())) {
-      char code[4];
-      std::snprintf(code, sizeof(code), "%%%02X", static_cast<unsigned char>(c));
-      name += code;
-    } else {
-      name.push_back(c);
-    }
-  }
-  return name;
-}
 
 // Calls `read(buffer, size)`, which answers as getxattr(2) does, with a buffer that is large enough.
 template <class Read>
@@ -336,7 +322,7 @@ Result<std::shared_ptr<const ScratchFolder>> OpenScratchRoot(const std::filesyst
                                                              const std::string& ref, Missing missing) {
   const std::filesystem::path ours = git_dir / "concordfs";
   const std::filesystem::path all = ours / "scratch";
-  const std::filesystem::path root = all / FolderNameOf(ref);
+  const std::filesystem::path root = all / BranchFolderName(ref);
   if (missing == Missing::kMake) {
     for (const auto& [folder, mode] : {std::pair(ours, 0700U), std::pair(all, 0700U), std::pair(root, 0755U)}) {
       if (mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) return SystemError(folder.string(), errno);

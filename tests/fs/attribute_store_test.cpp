@@ -13,6 +13,7 @@
 
 #include "tests/support/expect_result.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/tmpfs_mount.h"
 
 namespace concordfs::fs {
 namespace {
@@ -590,27 +591,6 @@ TEST_F(AttributeStoreTest, ServesThreadsWhileItFlushesAndRefreshes) {
   }
   EXPECT_EQ(Open()->size(), 3 * kChanges);
 }
-
-// A file system of its own for a scope.
-class TmpfsMount {
- public:
-  explicit TmpfsMount(const char* options) {
-    if (::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, options) != 0) {
-      throw std::runtime_error("this test needs root, to mount a tmpfs: " + std::string(std::strerror(errno)));
-    }
-  }
-  ~TmpfsMount() { ::umount2(folder_.path().c_str(), MNT_DETACH); }
-  TmpfsMount(const TmpfsMount&) = delete;
-  TmpfsMount& operator=(const TmpfsMount&) = delete;
-
-  const stdfs::path& path() const { return folder_.path(); }
-  void MakeReadOnly() {
-    ASSERT_EQ(::mount(nullptr, path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0) << std::strerror(errno);
-  }
-
- private:
-  TempDir folder_;
-};
 
 TEST(AttributeStoreDisk, ServesARepositoryThatCantBeWritten) {
   TmpfsMount disk("size=1m");

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tests/support/tmpfs_mount.h"
 #include "tests/vcs/git_repo.h"
 
 namespace {
@@ -38,27 +39,6 @@ extern "C" int fsync(int fd) {
 
 namespace concordfs::vcs::git {
 namespace {
-
-// A file system of its own, mounted below /tmp for a scope. Needs root.
-class TmpfsMount {
- public:
-  explicit TmpfsMount(const char* options) {
-    if (::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, options) != 0) {
-      throw std::runtime_error("this test needs root, to mount a tmpfs: " + std::string(std::strerror(errno)));
-    }
-  }
-  ~TmpfsMount() { ::umount2(folder_.path().c_str(), MNT_DETACH); }
-  TmpfsMount(const TmpfsMount&) = delete;
-  TmpfsMount& operator=(const TmpfsMount&) = delete;
-
-  const stdfs::path& path() const { return folder_.path(); }
-  void MakeReadOnly() {
-    ASSERT_EQ(::mount(nullptr, path().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0) << std::strerror(errno);
-  }
-
- private:
-  TempDir folder_;
-};
 
 TEST(GitStoreDisk, InitThatFailsHalfWayLeavesNothing) {
   TmpfsMount disk("size=40k");
