@@ -19,10 +19,58 @@ void FileTimes::NoteHead(const vcs::Head& head, const timespec& time) {
       const auto tree = trees_.Load(epoch.root);
       if (!tree && IsPruned(tree.error())) store_.RemoveEpoch(epoch.number);
     }
+    const Epochs readable = store_.Epochs();
+    if (readable->size() >= AttributeState::kMaxEpochs) {
+      const auto recorded = RecordSecond(readable);
+      if (!recorded || !*recorded) store_.RemoveEpoch(readable->front().number);
+    }
   }
   store_.AddEpoch(head, time);
   const MutexLock lock(mutex_);
   noted_ = head.commit;
+}
+
+Result<bool> FileTimes::RecordSecond(const Epochs& epochs) {
+  const Epoch& second = (*epochs)[1];
+  std::size_t recorded = 0;
+  // Directories that differ, with what they were in the first epoch and are in the second.
+  struct Pair {
+    vcs::RepoPath path;
+    std::optional<vcs::ObjectId> before;
+    vcs::ObjectId after;
+  };
+  std::vector<Pair> unread{{vcs::RepoPath(), epochs->front().root, second.root}};
+  while (!unread.empty()) {
+    const Pair pair = std::move(unread.back());
+    unread.pop_back();
+    if (pair.before == pair.after) continue;
+    const auto before = pair.before ? trees_.Load(*pair.before) : std::make_shared<const vcs::Tree>();
+    const auto after = trees_.Load(pair.after);
+    if (!before) return before.error();
+    if (!after) return after.error();
+    const auto is_from_second = [&](const Result<std::optional<timespec>>& time) {
+      return time && *time && (*time)->tv_sec == second.time.tv_sec && (*time)->tv_nsec == second.time.tv_nsec;
+    };
+    Attributes change;
+    change.mtime = second.time;
+    if (!vcs::SameNames(**before, **after) && is_from_second(MtimeOfDirectory(pair.path))) {
+      store_.UpdateDirectory(pair.path, change);
+    }
+    for (const vcs::TreeEntryView entry : (*after)->entries()) {
+      const auto old = (*before)->Find(entry.name);
+      const auto path = pair.path.Child(entry.name);
+      if (!path || entry.IsSubmodule() || old == entry) continue;
+      if (entry.IsDirectory()) {
+        unread.push_back({*path, old && old->IsDirectory() ? std::optional(old->id) : std::nullopt, entry.id});
+        continue;
+      }
+      change.version = entry.AsVersion();
+      if (!is_from_second(MtimeOfFile(*path, *change.version))) continue;  // changed since, or known better
+      if (++recorded > kMaxRecorded) return false;
+      store_.UpdateFile(*path, change);
+    }
+  }
+  return true;
 }
 
 void FileTimes::FollowOwn(const vcs::Head& head) {

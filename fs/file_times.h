@@ -28,8 +28,10 @@ class FileTimes {
   // The branch was found at this head at a mount, or moved there by others; does nothing if that is the newest
   // epoch already. `time` is the mtime of what came with it: the commit's time for the first head of all, and the
   // moment when it was seen for later ones, because a commit may be older than what was built before it came, and make
-  // would miss it. Flush the store then. Past AttributeState::kMaxEpochs the oldest two become one: what came with the
-  // second is as old as the first from then on, nothing else moves. Epochs that git has pruned go first.
+  // would miss it. Flush the store then. Past AttributeState::kMaxEpochs the oldest two become one, and what came
+  // with the second gets a record of its time; where that would be too many records, the oldest is dropped, and what came
+  // with it is as old as the second from then on: younger, never older, so that make misses nothing. Epochs that git
+  // has pruned go first.
   void NoteHead(const vcs::Head& head, const timespec& time) EXCLUDES(mutex_);
   // The branch is at this head, and whatever came since the last call of this or NoteHead was published here: has its
   // time in its record, and leaves all other paths as old as they were. So a directory's record stays good when others
@@ -59,9 +61,12 @@ class FileTimes {
     std::size_t same_names_since = 0;  // index of an epoch
   };
   static constexpr std::size_t kMaxDirectories = 4096;  // kept; with more all are forgotten
+  static constexpr std::size_t kMaxRecorded = 20'000;   // at once
 
   Result<std::shared_ptr<const Directory>> Find(const Epochs& epochs, const vcs::RepoPath& path) EXCLUDES(mutex_);
   Result<std::shared_ptr<const Directory>> Make(const Epochs& epochs, const vcs::RepoPath& path) EXCLUDES(mutex_);
+  // Writes records of what came with the second epoch and is there still. False: there is too much of it.
+  Result<bool> RecordSecond(const Epochs& epochs) EXCLUDES(mutex_);
   // Adds what the directory was from the epoch `newest` back to `oldest`.
   Result<void> AddRun(const std::optional<vcs::ObjectId>& tree, std::size_t oldest, std::size_t newest, Runs* runs);
 

@@ -202,7 +202,7 @@ TEST_F(FileTimesTest, ReportsADiskThatFailsAndRecovers) {
   EXPECT_EQ(TimeOf("d/f"), 100);
 }
 
-TEST_F(FileTimesTest, MovesOnlyWhatCameWithTheSecondOfTheOldestEpochs) {
+TEST_F(FileTimesTest, KeepsTheTimesOfWhatCameWithEpochsThatAreNoMore) {
   Outside({{"first", a_}, {"f", a_}}, 100);
   Outside({{"second", a_}, {"f", b_}}, 200);
   Outside({{"third", a_}, {"f", a_}}, 300);
@@ -213,7 +213,7 @@ TEST_F(FileTimesTest, MovesOnlyWhatCameWithTheSecondOfTheOldestEpochs) {
   EXPECT_EQ(attributes_->Epochs()->size(), AttributeState::kMaxEpochs);
   for (int mount = 0; mount < 2; ++mount) {
     EXPECT_EQ(TimeOf("first"), 100);
-    EXPECT_EQ(TimeOf("second"), 100) << "as old as the first from now on";
+    EXPECT_EQ(TimeOf("second"), 200);
     EXPECT_EQ(TimeOf("third"), 300);
     EXPECT_EQ(TimeOf("f"), 300) << "it was changed and changed back";
     EXPECT_EQ(TimeOf("n" + std::to_string(kMax)), kMax * 100);
@@ -221,9 +221,28 @@ TEST_F(FileTimesTest, MovesOnlyWhatCameWithTheSecondOfTheOldestEpochs) {
     Remount();
   }
   for (time_t i = 0; i < 2 * kMax; ++i) Outside({{"m", i % 2 == 0 ? a_ : b_}}, 20000 + i);
-  EXPECT_EQ(TimeOf("first"), 100);
-  EXPECT_EQ(TimeOf("last"), 100);
-  EXPECT_EQ(TimeOf("m"), 20000 + 2 * kMax - 1);
+  for (int mount = 0; mount < 2; ++mount) {
+    EXPECT_EQ(TimeOf("first"), 100);
+    EXPECT_EQ(TimeOf("second"), 200);
+    EXPECT_EQ(TimeOf("f"), 300);
+    EXPECT_EQ(TimeOf("last"), 10000);
+    EXPECT_EQ(TimeOf("m"), 20000 + 2 * kMax - 1);
+    EXPECT_EQ(TimeOfDirectory(""), 20000) << "when m came";
+    Remount();
+  }
+}
+
+TEST_F(FileTimesTest, MakesWhatItCantRecordYoungerNeverOlder) {
+  Outside({{"first", a_}}, 100);
+  Changes many;
+  for (int i = 0; i < 20'001; ++i) many["d" + std::to_string(i / 100) + "/n" + std::to_string(i)] = a_;
+  Outside(many, 200);
+  for (std::size_t i = 2; i < AttributeState::kMaxEpochs; ++i) Outside({{"x", i % 2 == 0 ? b_ : a_}}, 300 + i);
+  EXPECT_EQ(TimeOf("d0/n7"), 200);
+  Outside({{"last", a_}}, 10000);
+  EXPECT_EQ(TimeOf("first"), 200) << "not known any better";
+  EXPECT_EQ(TimeOf("d0/n7"), 200);
+  EXPECT_EQ(TimeOf("d200/n20000"), 200);
 }
 
 TEST_F(FileTimesTest, DropsPrunedEpochsRatherThanTheirNeighbours) {
