@@ -387,7 +387,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   };
   Result<Place> FindPlace(NodeId parent, std::string_view name) EXCLUDES(mutex_);
   // Is a name that isn't there yet to be made as scratch?
-  enum class NewName { kDirectory, kFile, kMkstempFile };
+  enum class NewName { kDirectory, kFile, kExclusiveFile, kMkstempFile };
   Result<bool> IsScratchName(NodeId parent, std::string_view name, NewName kind) EXCLUDES(mutex_);
   // Is this name scratch, or to be made as such?
   Result<bool> BelongsToScratch(NodeId parent, std::string_view name, NewName kind) EXCLUDES(mutex_);

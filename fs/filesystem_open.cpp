@@ -217,8 +217,11 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, p
 Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
                                        int flags) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  const bool private_and_new = (flags & O_EXCL) != 0 && (mode & 0777) == 0600;
-  const auto scratch = BelongsToScratch(parent, name, private_and_new ? NewName::kMkstempFile : NewName::kFile);
+  const bool is_private = (mode & 0777) == 0600;
+  const auto kind = (flags & O_EXCL) == 0 ? NewName::kFile
+                    : is_private          ? NewName::kMkstempFile
+                                          : NewName::kExclusiveFile;
+  const auto scratch = BelongsToScratch(parent, name, kind);
   if (!scratch) return scratch.error();
   if (*scratch) return CreateScratch(caller, parent, name, mode, flags);
   const Identity who = agents_->Identify(caller);

@@ -69,7 +69,11 @@ Result<bool> FilesystemImpl::IsScratchName(NodeId parent, std::string_view name,
   const auto directory = FindDirectory(parent);
   if (!directory) return directory.error();
   const bool is_directory = kind == NewName::kDirectory;
-  const auto made_by = kind == NewName::kMkstempFile ? Temporaries::MadeBy::kMkstemp : Temporaries::MadeBy::kAnything;
+  auto made_by = kind == NewName::kMkstempFile ? Temporaries::MadeBy::kMkstemp : Temporaries::MadeBy::kAnything;
+  if (const auto target = Temporaries::TargetOf(name); target && kind == NewName::kExclusiveFile) {
+    const auto place = FindPlace(parent, *target);
+    if (place && place->where != Where::kNowhere && !place->is_directory) made_by = Temporaries::MadeBy::kMkstemp;
+  }
   if (IsForbidden(name) || (!is_directory && temporaries_.Match(name, made_by))) return true;
   vcs::RepoPath path;
   vcs::ObjectId root;

@@ -45,6 +45,17 @@ std::vector<std::string> DefaultTemporaries() {
   };
 }
 
+std::optional<std::string_view> Temporaries::TargetOf(std::string_view name) {
+  constexpr std::string_view kInfix = ".o";
+  if (name.size() <= kInfix.size() + kDrawn) return std::nullopt;
+  const std::string_view target = name.substr(0, name.size() - kInfix.size() - kDrawn);
+  const std::string_view end = name.substr(name.size() - kDrawn);
+  const bool is_word = std::all_of(end.begin(), end.end(), [](unsigned char c) { return std::islower(c) != 0; });
+  const bool is_drawn = std::all_of(end.begin(), end.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
+  if (name.substr(target.size(), kInfix.size()) != kInfix || is_word || !is_drawn) return std::nullopt;
+  return target;
+}
+
 bool Temporaries::Match(std::string_view name, MadeBy made_by) const {
   const std::string text(name);
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {

@@ -1,6 +1,7 @@
 // The names that editors and tools give to files which they rename or remove a moment later.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ class Temporaries {
   enum class MadeBy { kAnything, kMkstemp };
   // Threads: any.
   bool Match(std::string_view name, MadeBy made_by) const;
+  // For "f.oX4bQ2z", as patch(1) makes it, the file that it is to replace: "f". Such a name beside its target, made with
+  // O_EXCL, is taken for drawn even where it ends as a word does, but for one in lower case. Nothing for other names.
+  static std::optional<std::string_view> TargetOf(std::string_view name);
 
  private:
   const std::vector<std::string> patterns_;

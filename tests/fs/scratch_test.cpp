@@ -74,6 +74,23 @@ TEST_F(ScratchTest, ChecksNobodysBase) {
   EXPECT_EQ(Cat(kAndrew, "a.o"), "3");
 }
 
+TEST_F(ScratchTest, TakesWhatPatchMakesBesideItsTargetForATemporary) {
+  constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
+  for (const char* path : {"f.oREADME", "d/x.o123456"}) {
+    auto file = kernel().Open(kAndrew, path, kNew);
+    ASSERT_TRUE(file) << path;
+    EXPECT_EQ(Said(kernel().Close(kAndrew, *file)), "ok");
+    EXPECT_TRUE(IsOnDisk(path)) << path;
+  }
+  EXPECT_THAT(History(), IsEmpty());
+  for (const char* path : {"g.oREADME", "f.objects"}) {
+    auto file = kernel().Open(kAndrew, path, kNew);
+    ASSERT_TRUE(file) << path;
+    EXPECT_EQ(Said(kernel().Close(kAndrew, *file)), "ok");
+    EXPECT_FALSE(IsOnDisk(path)) << path;
+  }
+}
+
 TEST_F(ScratchTest, LeavesWhatIsTrackedVersioned) {
   mount_.branch.Commit({{"tracked.o", mount_.branch.Blob("A")}});
   mount_.Synchronize();

@@ -84,5 +84,13 @@ TEST(Temporaries, ThatAreDrawnAreToldFromWordsAndNumbersByTheirEnd) {
   }
 }
 
+TEST(Temporaries, OfPatchTellWhatTheyReplace) {
+  EXPECT_EQ(Temporaries::TargetOf("f.oREADME"), "f");
+  EXPECT_EQ(Temporaries::TargetOf("main.c.o123456"), "main.c");
+  for (const char* name : {"f.objects", ".oREADME", "f.x123456", "f.o12345", "f.o1234-6", "", "f"}) {
+    EXPECT_FALSE(Temporaries::TargetOf(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace concordfs::fs
