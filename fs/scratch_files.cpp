@@ -182,7 +182,8 @@ Result<Opened> ScratchFiles::Open(const Caller& caller, NodeId node, int flags) 
   const int fd = open(PathOf((*file)->fd()).c_str(), DaemonFlags(flags));
   if (fd < 0) return SystemError("open", errno);
   auto opened = std::make_shared<const Descriptor>(fd);
-  if ((flags & O_TRUNC) != 0) {
+  // Now, because what the kernel writes by itself isn't seen here, and it asks nobody before it does.
+  if (Writes(flags)) {
     if (auto taken = TakePrivilegesAway(fd, caller); !taken) return taken.error();
   }
   return AddHandle(node, std::move(opened), flags);

@@ -126,7 +126,7 @@ ssize_t Device::Write(int fd, iovec* parts, int count) {
     if (first_answer) init_ = 0;
     if (first_answer && offered_no_privileges_) {
       // Without it each write(2), passed through or not, is a GETXATTR of security.capability before. We take set-id bits away
-      // ourselves, as with the first version of it.
+      // ourselves: of scratch files when they are opened for writing.
       static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
     }
 #ifndef FUSE_CAP_PASSTHROUGH  // libfuse before 3.17 has never heard of it
