@@ -122,23 +122,6 @@ void FilesystemImpl::Stop() {
   if (attributes_) (void)SyncRecords();  // for all that nobody waited for
 }
 
-Result<void> FilesystemImpl::SyncRecords() {
-  {
-    const MutexLock lock(mutex_);
-    if (!following_) file_times_->FollowOwn(head_);
-  }
-  return SaveRecords();
-}
-
-void FilesystemImpl::AdoptOthersRecords() {
-  const auto paths = attributes_->Refresh();
-  if (!paths) {
-    spdlog::error("attributes: {}", paths.error().message);
-  } else if (!paths->empty()) {
-    AdoptRecords(*paths);
-  }
-}
-
 DrainReport FilesystemImpl::Drain() {
   PublishAsides(std::chrono::seconds(0));
   std::set<std::shared_ptr<WorkingCopy>> copies;

@@ -213,7 +213,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
                                       const std::vector<DirEntry>& plain) REQUIRES(mutex_);
   Result<std::shared_ptr<const vcs::Tree>> LoadTree(const vcs::Head& head, const vcs::RepoPath& path);
 
-  // Metadata (filesystem_metadata.cpp). The records are changed in memory, in the order of what happens; SaveRecords()
+  // Metadata (filesystem_metadata.cpp, filesystem_records.cpp). Records are changed in memory, in the order of what happens; SaveRecords()
   // writes them.
   Attr AttrOf(const Node& node) REQUIRES(mutex_);
   Attr AttrOf(const Directory& directory) REQUIRES(mutex_);
