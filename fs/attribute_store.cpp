@@ -53,6 +53,7 @@ std::optional<Attributes> AttributeStore::FindFile(const vcs::RepoPath& path, co
   if (found->version && found->version != now) {
     found->mtime.reset();
     found->ctime.reset();
+    found->ino.reset();
   }
   return found;
 }
@@ -131,6 +132,13 @@ void AttributeStore::UpdateDirectory(const vcs::RepoPath& path, const Attributes
   assert(!change.version);
   const MutexLock lock(mutex_);
   UpdateLocked(PathKind::kDirectory, path, change);
+}
+
+void AttributeStore::NoteInode(const vcs::RepoPath& path, std::uint64_t ino) {
+  SetAttributes set{PathKind::kFile, path, {}};
+  set.attributes.ino = ino;
+  const MutexLock lock(mutex_);
+  if (state_.Find(PathKind::kFile, path) != nullptr) state_.Apply(set);  // nothing for the log
 }
 
 void AttributeStore::Forget(const vcs::RepoPath& path) {

@@ -64,6 +64,8 @@ class AttributeStore {
   // file's mtime comes with its version.
   void UpdateFile(const vcs::RepoPath& path, const Attributes& change) EXCLUDES(mutex_);
   void UpdateDirectory(const vcs::RepoPath& path, const Attributes& change) EXCLUDES(mutex_);
+  // The number that the file's version has as long as this store lives. Of a file with a record.
+  void NoteInode(const vcs::RepoPath& path, std::uint64_t ino) EXCLUDES(mutex_);
   void Forget(const vcs::RepoPath& path) EXCLUDES(mutex_);            // nothing below it
   void ForgetBelow(const vcs::RepoPath& directory) EXCLUDES(mutex_);  // all below it, not itself
   // Of a file, or a directory with all below it; what `to` was is forgotten, with all below it.

@@ -63,11 +63,14 @@ void AttributeRecord::Apply(const Attributes& change) {
     gid_ = *change.gid;
   }
   if (change.version) {
-    if (!change.mtime && Get().version != change.version) Set(kTimeBits << kMtime, false);
+    const bool is_other = Get().version != change.version;
+    if (!change.mtime && is_other) Set(kTimeBits << kMtime, false);
+    if (is_other) ino_ = 0;
     Set(kVersionBit, true);
     blob_ = change.version->blob;
     file_mode_ = static_cast<std::uint16_t>(change.version->mode);
   }
+  if (change.ino) ino_ = *change.ino;
   if (change.since) {
     Set(kSinceBit, true);
     since_ = *change.since;
@@ -87,6 +90,7 @@ Attributes AttributeRecord::Get() const {
   if (Has(kVersionBit)) attributes.version = vcs::Version{blob_, static_cast<vcs::FileMode>(file_mode_)};
   if (Has(kSinceBit)) attributes.since = since_;
   if (Has(kKeptBit)) attributes.kept = true;
+  if (ino_ != 0) attributes.ino = ino_;
   return attributes;
 }
 

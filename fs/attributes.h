@@ -55,6 +55,8 @@ struct Attributes {
   std::optional<bool> kept;
   // The newest epoch when the mtime was set: a later one may have changed the path again.
   std::optional<EpochNumber> since;
+  // Of a file: the st_ino of this version in this mount; never in the log.
+  std::optional<std::uint64_t> ino;
 
   // Of two changes of a directory this is the earlier one: makes it both.
   void MergeDirectory(const Attributes& later);
@@ -94,6 +96,7 @@ class AttributeRecord {
 
   std::int64_t seconds_[kTimes] = {};
   std::uint32_t nanoseconds_[kTimes] = {};
+  std::uint64_t ino_ = 0;  // 0: none
   std::uint32_t uid_ = 0;
   std::uint32_t gid_ = 0;
   EpochNumber since_ = 0;

@@ -157,7 +157,7 @@ void FilesystemImpl::ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitReq
     copy->made_again.reset();
     SetHead(file, outcome.now, context.size, meta, copy->agent);
   }
-  if (first && copy->file->head_ino == 0) copy->file->head_ino = copy->ino;  // a new file keeps the number it was made with
+  if (first && copy->file->head_ino == 0) KeepInode(*copy->file, copy->ino);  // the number that it was made with
 }
 
 void FilesystemImpl::ApplyName(const vcs::Outcome& outcome, const vcs::CommitRequest& request,

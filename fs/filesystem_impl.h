@@ -229,6 +229,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   static Metadata NewMetadata(const Directory& parent, uid_t uid, gid_t gid, mode_t mode);
   void RecordFile(const File& file) REQUIRES(mutex_);
   void RecordDirectory(const Directory& directory) REQUIRES(mutex_);
+  // The st_ino of the newest version: tar(1) looks whether what it made is still the file that has the name, and the kernel
+  // may have forgotten it in between.
+  void KeepInode(File& file, NodeId ino) REQUIRES(mutex_);
   void Record(const Child& child) REQUIRES(mutex_);
   // A name in it came or went.
   void Touch(Directory& directory) REQUIRES(mutex_);

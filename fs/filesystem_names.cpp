@@ -104,6 +104,7 @@ Result<std::optional<FilesystemImpl::Bound>> FilesystemImpl::Bind(NodeId parent,
     const auto file = AddFileLocked(bound.parent, name, MetadataOfFile(*path, version, learned.mtime));
     file->head = version;
     file->head_size = learned.size;
+    if (const auto record = attributes_->FindFile(*path, version)) file->head_ino = record->ino.value_or(0);
     bound.child = file;
   }
   return std::optional(std::move(bound));
@@ -311,7 +312,11 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
   SaveIfPrivate(*context->file);
   {
     const MutexLock lock(mutex_);
-    if (context->file->linked && context->file->head_size) return EntryOf(CurrentNode(context->file));
+    if (context->file->linked && context->file->head_size) {
+      Node& node = CurrentNode(context->file);
+      KeepInode(*context->file, node.ino);
+      return EntryOf(node);
+    }
   }
   return LookupVersioned(caller, parent, name);  // others have changed it already
 }

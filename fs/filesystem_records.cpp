@@ -54,6 +54,11 @@ void FilesystemImpl::RecordDirectory(const Directory& directory) {
   attributes_->UpdateDirectory(*path, ChangeOf(directory.meta, MetadataOfDirectory(*path, directory.meta.times.mtime)));
 }
 
+void FilesystemImpl::KeepInode(File& file, NodeId ino) {
+  file.head_ino = ino;
+  if (const auto path = Namespace::PathOf(file)) attributes_->NoteInode(*path, ino);
+}
+
 void FilesystemImpl::Record(const Child& child) {
   if (const auto* file = std::get_if<std::shared_ptr<File>>(&child)) RecordFile(**file);
   if (const auto* directory = std::get_if<std::shared_ptr<Directory>>(&child)) RecordDirectory(**directory);

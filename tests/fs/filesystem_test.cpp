@@ -82,6 +82,27 @@ TEST_F(FilesystemTest, KeepsTheVersionOfAnOpenHandle) {  // R1
   EXPECT_EQ(Said(kernel().Close(kBenson, file)), "ok");
 }
 
+// tar(1) makes an empty file for a symlink that it will make in the end, if the name still has that file then.
+TEST_F(FilesystemTest, KeepsTheNumberOfANewFileThatTheKernelForgot) {
+  Filesystem& fs = *mount_.filesystem;
+  const auto created = fs.Create(kAndrew, kRootNode, "new", 0600, O_WRONLY | O_CREAT | O_EXCL);
+  ASSERT_TRUE(created);
+  fs.Release(created->opened.handle);
+  EXPECT_EQ(mount_.Head("new"), "");
+  fs.Forget(created->entry.attr.node, 1);
+  for (int round = 0; round < 2; ++round) {
+    const auto again = fs.Lookup(kAndrew, kRootNode, "new");
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->attr.ino, created->entry.attr.ino);
+    fs.Forget(again->attr.node, 1);
+  }
+  EXPECT_EQ(Echo(kAndrew, "new", "text"), "ok");
+  const auto changed = fs.Lookup(kBenson, kRootNode, "new");
+  ASSERT_TRUE(changed);
+  EXPECT_NE(changed->attr.ino, created->entry.attr.ino) << "another version is another file, as tail -F wants it";
+  fs.Forget(changed->attr.node, 1);
+}
+
 // The kernel takes a node that is opened with O_TRUNC for empty, and a version's node is everybody's.
 TEST_F(FilesystemTest, OpensNoVersionsNodeForTruncation) {  // R1, F2
   constexpr int kAnew = O_WRONLY | O_TRUNC;
