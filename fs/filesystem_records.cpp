@@ -138,7 +138,7 @@ Result<std::vector<std::pair<vcs::RepoPath, Attributes>>> FilesystemImpl::TimesB
         return Error{Code::kTooBig, "too many untouched files to keep the times of all"};
       change.mtime = MtimeOf(head, *path, change.version);
       if (change.version) change.ctime = change.mtime;
-      times.emplace_back(*path, std::move(change));
+      times.emplace_back(*path, change);
     }
   }
   return times;
