@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "fs/descriptor.h"
+#include "vcs/agent_name.h"
 
 namespace concordfs::fs {
 namespace {
 
-constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxProcFile = 1 << 20;  // bytes; an environment is smaller unless somebody plays
 
 // All of a file. Files in /proc have no size to ask for.
@@ -95,23 +95,8 @@ std::string UserName(uid_t uid) {
 
 }  // namespace
 
-std::string SanitizedAgentName(std::string_view name) {
-  std::string clean;
-  for (const char c : name.substr(0, kMaxName)) {
-    const bool allowed = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-                         c == '_' || c == '-';
-    // git forbids "..", a dot at either end and ".lock" at the end of a part of a ref's name
-    const bool bad_dot = c == '.' && (clean.empty() || clean.back() == '.');
-    clean.push_back(allowed && !bad_dot ? c : '-');
-  }
-  if (clean.empty()) return "-";
-  if (clean.back() == '.') clean.back() = '-';
-  if (clean.ends_with(".lock")) clean[clean.size() - 5] = '-';
-  return clean;
-}
-
 ProcAgentSource::ProcAgentSource(const std::string& fixed_agent)
-    : fixed_agent_(fixed_agent.empty() ? "" : SanitizedAgentName(fixed_agent)) {}
+    : fixed_agent_(fixed_agent.empty() ? "" : vcs::SanitizedAgentName(fixed_agent)) {}
 
 std::optional<Identity> ProcAgentSource::FindKnown(const Caller& caller) {
   std::shared_ptr<const Known> known;
@@ -164,9 +149,9 @@ Identity ProcAgentSource::Identify(const Caller& caller) {
   if (!fixed_agent_.empty()) {
     identity.agent = fixed_agent_;
   } else if (!name.empty()) {
-    identity.agent = SanitizedAgentName(name);
+    identity.agent = vcs::SanitizedAgentName(name);
   } else {
-    identity.agent = SanitizedAgentName(UserName(caller.uid) + "-s" + std::to_string(stat.session));
+    identity.agent = vcs::SanitizedAgentName(UserName(caller.uid) + "-s" + std::to_string(stat.session));
   }
   // A child that still runs in its parent's memory (vfork(2), posix_spawn(3)) takes on another environment while that
   // lives: such a one is looked at each time.

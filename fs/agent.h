@@ -68,8 +68,4 @@ class ProcAgentSource : public AgentSource {
   std::unordered_map<pid_t, std::shared_ptr<const Known>> known_ GUARDED_BY(mutex_);
 };
 
-// The name with everything but A-Za-z0-9._- turned into '-', cut to 64 bytes, and made a valid part of a ref's name
-// (no "..", no leading or trailing '.', no ".lock" at the end). Never empty.
-std::string SanitizedAgentName(std::string_view name);
-
 }  // namespace concordfs::fs

@@ -47,18 +47,30 @@ Result<std::shared_ptr<const Content>> ContentCache::Open(const vcs::ObjectId& b
   auto loaded = Load(blob);  // two threads may load one blob at a time: they get the same bytes
   if (!loaded) return loaded;
   const MutexLock lock(mutex_);
-  if (open_.size() > kMaxSizes) std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
+  if (open_.size() >= forget_closed_at_) {
+    std::erase_if(open_, [](const auto& entry) { return entry.second.expired(); });
+    forget_closed_at_ = 2 * open_.size() + 1024;
+  }
   open_[blob] = *loaded;
-  sizes_[blob] = (*loaded)->size();
-  if ((*loaded)->size() <= kSmall) {
-    kept_.push_front(*loaded);
-    kept_size_ += (*loaded)->size();
-    while (kept_size_ > kMaxKept || kept_.size() > kMaxSizes) {
-      kept_size_ -= kept_.back()->size();
-      kept_.pop_back();
+  KeepSize(blob, (*loaded)->size());
+  if ((*loaded)->size() > kSmall) return loaded;
+  kept_.push_front({blob, *loaded});
+  kept_size_ += (*loaded)->size() + kContentOverhead;
+  while (kept_size_ > limits_.contents && !kept_.empty()) {
+    const Kept oldest = std::move(kept_.back());
+    kept_.pop_back();
+    kept_size_ -= oldest.content->size() + kContentOverhead;
+    const auto found = open_.find(oldest.blob);
+    if (oldest.content.use_count() == 1 && found != open_.end() && found->second.lock() == oldest.content) {
+      open_.erase(found);
     }
   }
   return loaded;
+}
+
+void ContentCache::KeepSize(const vcs::ObjectId& blob, std::uint64_t size) {
+  if (sizes_.size() * kSizeEntry >= limits_.sizes) sizes_.clear();
+  sizes_[blob] = size;
 }
 
 Result<std::uint64_t> ContentCache::Size(const vcs::ObjectId& blob) {
@@ -69,8 +81,7 @@ Result<std::uint64_t> ContentCache::Size(const vcs::ObjectId& blob) {
   const auto size = store_.BlobSize(blob);
   if (!size) return size;
   const MutexLock lock(mutex_);
-  if (sizes_.size() >= kMaxSizes) sizes_.clear();
-  sizes_[blob] = *size;
+  KeepSize(blob, *size);
   return size;
 }
 

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
-#include <list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "vcs/mutex.h"
@@ -27,6 +28,8 @@ class Content {
   Content& operator=(const Content&) = delete;
 
   std::uint64_t size() const { return size_; }
+  // All of it, if it is in memory; else nothing.
+  std::string_view bytes() const { return bytes_; }
   // Bytes read; fewer than asked for at the end only. Errors: kIo.
   Result<std::size_t> Read(std::uint64_t offset, std::span<char> out) const;
   // Writes all of it to `fd` from its offset 0. Errors: kIo, kNoSpace, kQuota.
@@ -41,12 +44,17 @@ class Content {
 // Contents and sizes by blob. What is in use is shared; small contents are kept up to a bound. Threads: any.
 class ContentCache {
  public:
-  static constexpr std::uint64_t kSmall = 256 << 10;          // bytes: up to here in memory
-  static constexpr std::uint64_t kMaxKept = 32 << 20;         // bytes of contents that nobody uses just now
-  static constexpr std::size_t kMaxSizes = 1 << 18;           // entries
+  static constexpr std::uint64_t kSmall = 256 << 10;  // bytes: up to here in memory
+
+  // Bytes of memory for what nobody uses just now.
+  struct Limits {
+    std::uint64_t contents = 12 << 20;
+    std::uint64_t sizes = 24 << 20;
+  };
 
   // `folder`: where unnamed files for large contents are made.
-  ContentCache(vcs::Store& store, std::filesystem::path folder) : store_(store), folder_(std::move(folder)) {}
+  ContentCache(vcs::Store& store, std::filesystem::path folder, const Limits& limits)
+      : store_(store), folder_(std::move(folder)), limits_(limits) {}
 
   // Blocks on disk at the first use of a blob. Errors: kNotFound, kCorrupt, kIo, kNoSpace.
   Result<std::shared_ptr<const Content>> Open(const vcs::ObjectId& blob) EXCLUDES(mutex_);
@@ -54,16 +62,28 @@ class ContentCache {
   Result<std::uint64_t> Size(const vcs::ObjectId& blob) EXCLUDES(mutex_);
 
  private:
+  static constexpr std::uint64_t kSizeEntry = 80;         // bytes that a size takes, about
+  static constexpr std::uint64_t kContentOverhead = 256;  // and a content besides its bytes
+
+  struct Kept {
+    vcs::ObjectId blob;
+    std::shared_ptr<const Content> content;
+  };
+
   Result<std::shared_ptr<const Content>> Load(const vcs::ObjectId& blob);
+  void KeepSize(const vcs::ObjectId& blob, std::uint64_t size) REQUIRES(mutex_);
 
   // Constant after construction.
   vcs::Store& store_;
   const std::filesystem::path folder_;
+  const Limits limits_;
   // Guarded by mutex_.
   Mutex mutex_;
   std::unordered_map<vcs::ObjectId, std::weak_ptr<const Content>> open_ GUARDED_BY(mutex_);
-  std::list<std::shared_ptr<const Content>> kept_ GUARDED_BY(mutex_);  // most recently opened first
-  std::uint64_t kept_size_ GUARDED_BY(mutex_) = 0;
+  // So many entries of open_: time to drop those of what nobody has any more.
+  std::size_t forget_closed_at_ GUARDED_BY(mutex_) = 1024;
+  std::deque<Kept> kept_ GUARDED_BY(mutex_);        // most recently opened first
+  std::uint64_t kept_size_ GUARDED_BY(mutex_) = 0;  // bytes
   std::unordered_map<vcs::ObjectId, std::uint64_t> sizes_ GUARDED_BY(mutex_);
 };
 

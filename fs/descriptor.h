@@ -22,6 +22,9 @@ class Descriptor {
     return *this;
   }
 
+  // The caller closes it.
+  int Release() { return std::exchange(fd_, -1); }
+
   int fd() const { return fd_; }  // -1: none
   bool is_open() const { return fd_ >= 0; }
 

@@ -34,6 +34,9 @@ int ErrnoOf(Code code) {
     case Code::kDeadlock: return EDEADLK;
     case Code::kInterrupted: return EINTR;
     case Code::kNoLocks: return ENOLCK;
+    case Code::kUnreachable:
+    case Code::kInDoubt: return EHOSTUNREACH;  // never ESTALE for a network fault: the working copy stays
+    case Code::kDeclined: return EACCES;
     case Code::kRefMoved:  // never leaves the committer
     case Code::kLocked:    // the working copy stays: writing and closing again publishes
     case Code::kIo:

@@ -1,10 +1,8 @@
 #include "fs/file_io.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 namespace concordfs::fs {
 
@@ -34,20 +32,6 @@ Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view data) {
 Result<std::uint64_t> SeekInData(std::uint64_t size, std::uint64_t offset, int whence) {
   if (offset >= size) return SystemError("lseek", ENXIO);
   return whence == SEEK_HOLE ? size : offset;
-}
-
-Result<void> ReplaceFile(const std::string& path, std::string_view text) {
-  const std::string temporary = path + ".new";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return SystemError(temporary, errno);
-  auto written = WriteAt(fd, 0, text);
-  close(fd);
-  if (!written) {
-    unlink(temporary.c_str());
-    return Error{written.code(), temporary + ": " + written.error().message};
-  }
-  if (rename(temporary.c_str(), path.c_str()) != 0) return SystemError(path, errno);
-  return {};
 }
 
 }  // namespace concordfs::fs

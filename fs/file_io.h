@@ -16,7 +16,5 @@ Result<std::size_t> ReadAt(int fd, std::uint64_t offset, std::span<char> out);
 Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view data);
 // lseek(2) for SEEK_DATA and SEEK_HOLE in a file of `size` bytes that has no holes. Errors: kNoData.
 Result<std::uint64_t> SeekInData(std::uint64_t size, std::uint64_t offset, int whence);
-// Replaces the file by one with this text: a reader, or the next mount, finds the old text or the new one.
-Result<void> ReplaceFile(const std::string& path, std::string_view text);
 
 }  // namespace concordfs::fs

@@ -12,6 +12,13 @@ constexpr std::chrono::seconds kSweepPeriod{2};
 // What an editor may take between moving a file aside and making it again.
 constexpr std::chrono::seconds kEditorsPause{1};
 
+// What a file takes that the kernel remembers: its node, its name, and what is known of it. Bytes.
+constexpr std::uint64_t kNodeMemory = 1024;
+
+// The caches share what there is. Contents get little: the kernel keeps those that are read.
+std::size_t TreesShare(std::uint64_t cache_memory) { return static_cast<std::size_t>(cache_memory / 8 * 5); }
+ContentCache::Limits ContentsShare(std::uint64_t cache_memory) { return {cache_memory / 8, cache_memory / 4}; }
+
 // As a .gitignore has them.
 std::string Lines(const std::vector<std::string>& patterns) {
   std::string text;
@@ -47,7 +54,8 @@ Result<std::unique_ptr<Filesystem>> Filesystem::Open(const FilesystemOptions& op
   std::unique_ptr<WorkingArea> area;
   FilesystemOptions effective = options;
   if (!options.read_only) {
-    auto made = WorkingArea::Make(options.git_dir);
+    auto made = WorkingArea::Make(
+        options.git_dir, options.durability == "power" ? ContentFiles::kUsedOnce : ContentFiles::kUsedAgain);
     if (!made && made.code() != Code::kReadOnly) return made.error();
     if (made) area = *std::move(made);
     if (!area) spdlog::warn("{}: can't be written; every write is answered EROFS", options.git_dir.string());
@@ -60,12 +68,14 @@ Result<std::unique_ptr<Filesystem>> Filesystem::Open(const FilesystemOptions& op
 
 FilesystemImpl::FilesystemImpl(const FilesystemOptions& options, std::unique_ptr<WorkingArea> area)
     : options_(options),
+      max_nodes_(options.cache_memory / kNodeMemory),
       store_(*options.store),
       own_agents_(options.agents != nullptr ? nullptr : std::make_unique<ProcAgentSource>(options.fixed_agent)),
       agents_(options.agents != nullptr ? options.agents : own_agents_.get()),
       area_(std::move(area)),
-      trees_(store_),
-      contents_(store_, area_ ? area_->folder() : std::filesystem::temp_directory_path()),
+      trees_(store_, TreesShare(options.cache_memory)),
+      contents_(store_, area_ ? area_->folder() : std::filesystem::temp_directory_path(),
+                ContentsShare(options.cache_memory)),
       parking_(store_, trees_),
       committer_(store_, trees_, vcs::CommitterOptions{.ref = options.ref, .now_s = {}}),
       temporaries_(options.temporaries),
@@ -105,6 +115,7 @@ void FilesystemImpl::Start(KernelCache* cache) {
   {
     const MutexLock lock(mutex_);
     head = head_;
+    NoteLosses();  // before the mount
   }
   committer_.Start(head, this);
   sweeper_ = std::thread([this] { RunSweeper(); });
@@ -123,6 +134,9 @@ void FilesystemImpl::Stop() {
 }
 
 DrainReport FilesystemImpl::Drain() {
+  // Who unmounts doesn't wait for a remote as often as there are files.
+  std::optional<vcs::RemoteStore::Haste> haste;
+  if (options_.remote != nullptr) haste.emplace(*options_.remote);
   PublishAsides(std::chrono::seconds(0));
   std::set<std::shared_ptr<WorkingCopy>> copies;
   {
@@ -151,6 +165,7 @@ DrainReport FilesystemImpl::Drain() {
     ++(published.code() == Code::kStale ? report.parked : report.kept);
     if (published.code() != Code::kStale) spdlog::error("drain: {}", published.error().message);
   }
+  if (options_.remote != nullptr) report.unpushed = options_.remote->PushOut();
   const MutexLock lock(mutex_);
   last_drain_ = report;
   return report;
@@ -164,11 +179,22 @@ void FilesystemImpl::RunSweeper() {
       if (stopping_) return;
     }
     Sweep();
+    EndOldRests();
     PublishAsides(kEditorsPause);
+    Thin();
     ReadExclude();
     (void)SyncRecords();
     AdoptOthersRecords();
   }
+}
+
+void FilesystemImpl::Thin() {
+  std::vector<NodeId> nodes;
+  {
+    const MutexLock lock(mutex_);
+    if (names_.NodeCount() > max_nodes_) nodes = names_.TakeUnused(names_.NodeCount() - max_nodes_ / 4 * 3);
+  }
+  if (!nodes.empty()) cache_->Prune(std::move(nodes));
 }
 
 void FilesystemImpl::Sweep() {
@@ -178,6 +204,7 @@ void FilesystemImpl::Sweep() {
   {
     const MutexLock lock(mutex_);
     for (const auto& copy : redirects_.DropExpired()) Unpin(copy);  // its caller was killed between the two
+    losses_.DropTold();
     processes = tracker_.Processes();
     orphans.swap(orphans_);
   }

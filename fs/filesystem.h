@@ -19,6 +19,8 @@
 #include "fs/lock_table.h"
 #include "fs/temporaries.h"
 #include "fs/types.h"
+#include "vcs/parked_push.h"
+#include "vcs/remote_store.h"
 #include "vcs/result.h"
 #include "vcs/store.h"
 
@@ -27,8 +29,13 @@ namespace concordfs::fs {
 class AgentSource;
 class KernelCache;
 
+constexpr std::uint64_t kDefaultCacheMemory = 96 << 20;  // bytes
+
 struct FilesystemOptions {
   vcs::Store* store = nullptr;         // not owned; outlives the file system
+  vcs::RemoteStore* remote = nullptr;  // the same store, if the branch is a remote's as well
+  std::string remote_url;              // for Status() only: without who logs in there
+  const vcs::ParkedPush* parked_push = nullptr;  // for Status() only; null: parked work stays here
   std::filesystem::path git_dir;       // where concordfs/ (working copies) is kept
   std::string ref;                     // full name of the branch: "refs/heads/main"
   AgentSource* agents = nullptr;      // who calls; not owned. Null: ProcAgentSource(fixed_agent)
@@ -37,6 +44,9 @@ struct FilesystemOptions {
   std::string durability = "process";  // for Status() only
   bool read_only = false;
   std::uint64_t max_file_size = 0;  // bytes; 0: no limit of our own
+  // Bytes of memory for what is kept to be faster the next time: trees, contents and sizes. And as much again, about, for names
+  // and nodes; where the kernel knows more of them, it is asked to forget some.
+  std::uint64_t cache_memory = kDefaultCacheMemory;
   uid_t uid = 0;                    // owner of everything that has no other
   gid_t gid = 0;
   // What is scratch (R12) besides what .gitignore files and info/exclude ignore: patterns as in a .gitignore, ...
@@ -50,6 +60,7 @@ struct DrainReport {
   int published = 0;
   int parked = 0;
   int kept = 0;  // could be neither published nor parked: on disk until the next mount recovers them
+  std::uint64_t unpushed = 0;  // commits that the remote doesn't have yet, where closes don't wait for it
 };
 
 // A piece of uncommitted content of a dead daemon that a mount found.
@@ -71,7 +82,8 @@ class Filesystem {
   // Starts the committer and the watch on the branch (R11). `cache` hears of every change from then on and outlives
   // the file system's last operation. Call once.
   virtual void Start(KernelCache* cache) = 0;
-  // Publishes or parks every working copy with changes (R13: an unmount loses nothing). Operations go on meanwhile.
+  // Publishes or parks every working copy with changes (R13: an unmount loses nothing), and tries once to push what waits for that.
+  // Operations go on meanwhile.
   virtual DrainReport Drain() = 0;
   // Ends the threads; who waits for a lock is answered kInterrupted. Implied by the destructor.
   virtual void Stop() = 0;
@@ -80,6 +92,9 @@ class Filesystem {
 
   // Names.
   virtual Result<Entry> Lookup(const Caller& caller, NodeId parent, std::string_view name) = 0;
+  // As Lookup, of a name that was listed and may never be used. Nothing where that fails, and where the kernel knows so many
+  // names that it should ask only for those that are used.
+  virtual std::optional<Entry> LookupListed(const Caller& caller, NodeId parent, std::string_view name) = 0;
   virtual void Forget(NodeId node, std::uint64_t lookups) = 0;
   virtual Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) = 0;
   virtual Result<void> RemoveDirectory(const Caller& caller, NodeId parent, std::string_view name) = 0;
@@ -147,6 +162,8 @@ class Filesystem {
   virtual Result<void> SyncDirectory(HandleId handle) = 0;
   virtual void ReleaseDirectory(HandleId handle) = 0;
 
+  // Where the requests are counted; for Status(). Call before Start().
+  virtual void SetRequestCounts(std::function<RequestCounts()> counts) = 0;
   // Whether the kernel reads and writes plain files by itself; for Status().
   virtual void SetPassthrough(bool works) = 0;
   // A plain file in the scratch area, unnamed, to try that with; -1 if there is no scratch area. The caller closes it.

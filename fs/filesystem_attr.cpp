@@ -2,7 +2,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "fs/filesystem_impl.h"
 
@@ -34,12 +36,14 @@ Result<FilesystemImpl::PathChange> FilesystemImpl::PlanPathChange(const Identity
   if (!plan.copy && !file->linked) return plan;
   if (!plan.copy || !plan.copy->discarded) {
     const vcs::RepoPath path = Namespace::LastPathOf(*file);
+    if (IsToldOfLoss(who, path)) return LossLocked(who.agent, path);
     const vcs::MaybeVersion stands_on = plan.copy ? plan.copy->origin.version : file->head;
     if ((plan.copy && plan.copy->stale) || BaseFor(who, path, stands_on).version != stands_on) {
       return RefuseLocked(who.agent, "change of " + vcs::Quoted(path.text()));
     }
   }
   if (!plan.copy) plan.copy = MakeCopy(file, who);
+  plan.copy->other_nodes = plan.copy->other_nodes || plan.copy->node != node.id;
   plan.publish = plan.copy->handles == 0;  // else it goes with what the open handles publish
   ++plan.copy->handles;
   plan.copy->last_writer = who;
@@ -97,7 +101,11 @@ Result<std::string> FilesystemImpl::GetXattr(const Caller& caller, NodeId id, st
     return std::to_string(found == refusals_.end() ? 0 : found->second);
   }
   if (name == "drain") {
-    return nlohmann::json({{"published", last_drain_.published}, {"parked", last_drain_.parked}, {"kept", last_drain_.kept}}).dump();
+    return nlohmann::json({{"published", last_drain_.published},
+                           {"parked", last_drain_.parked},
+                           {"kept", last_drain_.kept},
+                           {"unpushed", last_drain_.unpushed}})
+        .dump();
   }
   if (name == "version" && (IsScratch(id) || (node->directory && node->directory->plain))) return std::string("scratch");
   if (IsScratch(id) || !node->file) return Error{Code::kNoAttribute, "no such attribute"};
@@ -123,6 +131,7 @@ Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::stri
     Drain();
     return {};
   }
+  if (name == "sync") return SyncWithRemote();
   const Identity who = agents_->Identify(caller);
   if (name == "refresh") {  // of the entry `value` of this directory, which need not exist
     using Done = std::monostate;
@@ -143,6 +152,23 @@ Result<void> FilesystemImpl::SetXattr(const Caller& caller, NodeId id, std::stri
   if (node == nullptr) return Error{Code::kNotFound, "setxattr: unknown node"};
   if (!node->file) return Error{Code::kIsDirectory, "what isn't versioned has no base"};
   tracker_.Adopt(who.agent, Namespace::LastPathOf(*node->file), vcs::Base{*version, head_.commit});
+  return {};
+}
+
+// What the remote has is to be seen when this returns: the committer looks at the branch at least every 100 ms (R11).
+Result<void> FilesystemImpl::SyncWithRemote() {
+  if (options_.remote == nullptr) return Error{Code::kNotSupported, "sync: this mount has no remote"};
+  auto synced = options_.remote->Sync();
+  if (!synced) return synced;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const auto now = store_.ReadRef(options_.ref);
+  while (now && *now && std::chrono::steady_clock::now() < end) {
+    {
+      const MutexLock lock(mutex_);
+      if (head_.commit == **now) break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
   return {};
 }
 

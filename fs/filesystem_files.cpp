@@ -17,7 +17,11 @@ Result<std::size_t> FilesystemImpl::Read(HandleId id, std::uint64_t offset, std:
   if (IsScratch(id)) return scratch_files_.Read(id, offset, out);
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
-  if (!handle->copy) return handle->content ? handle->content->Read(offset, out) : Result<std::size_t>(std::size_t{0});
+  if (!handle->copy) {
+    const auto content = ContentOf(*handle);
+    if (!content) return content.error();
+    return *content ? (*content)->Read(offset, out) : Result<std::size_t>(std::size_t{0});
+  }
   auto count = handle->copy->content->Read(offset, out);
   if (!count) {
     spdlog::error("read {}: {}", handle->copy->agent, count.error().message);
@@ -122,7 +126,9 @@ Result<std::uint64_t> FilesystemImpl::Seek(HandleId id, std::uint64_t offset, in
   const auto handle = FindHandle(id);
   if (!handle) return BadHandle();
   if (handle->copy) return handle->copy->content->Seek(offset, whence);
-  return SeekInData(handle->content ? handle->content->size() : 0, offset, whence);
+  const auto content = ContentOf(*handle);
+  if (!content) return content.error();
+  return SeekInData(*content ? (*content)->size() : 0, offset, whence);
 }
 
 Result<void> FilesystemImpl::Flush(HandleId id, pid_t tid) {
@@ -144,7 +150,11 @@ Result<void> FilesystemImpl::Flush(HandleId id, pid_t tid) {
     }
   }
   if (refused) return ParkAndRefuse(refused, "close after a refused write");
-  if (!wrote) return {};  // a duplicate was closed, or what was only created or truncated waits for the last close
+  if (!wrote) {  // a duplicate was closed, or what was only created or truncated waits for the last close
+    const MutexLock lock(mutex_);
+    if (IsToldOfLoss(*handle->copy)) return LossLocked(handle->copy->agent, Namespace::LastPathOf(*handle->copy->file));
+    return {};
+  }
   // Callers in another pid namespace look all alike (0): for them every close counts as the opener's.
   const pid_t opener = handle->who.process.pid;
   const bool by_opener = (tid == opener && tid != 0) || agents_->ProcessOf(tid) == opener;
@@ -245,6 +255,7 @@ void FilesystemImpl::ForgetIfUnused(const std::shared_ptr<WorkingCopy>& copy) {
     if (copy->stale) orphans_.push_back(copy);
     return;
   }
+  if (Rest(copy)) return;
   const auto& file = copy->file;
   if (file->CopyOf(copy->agent) == copy) file->copies.erase(copy->agent);
   names_.Prune(copy->node);

@@ -33,10 +33,19 @@ std::shared_ptr<Directory> AsDirectory(const std::optional<Child>& child) {
   return directory == nullptr ? nullptr : *directory;
 }
 
+// Whose process asked for a change of names; null for anything else.
+const vcs::ProcessKey* ProcessOf(const vcs::RequestContext* context) {
+  if (const auto* name = dynamic_cast<const NameContext*>(context)) return &name->who.process;
+  if (const auto* rename = dynamic_cast<const RenameContext*>(context)) return &rename->who.process;
+  if (const auto* scratch = dynamic_cast<const ScratchContext*>(context)) return &scratch->as.who.process;
+  return nullptr;
+}
+
 }  // namespace
 
 void FilesystemImpl::OnHeadMoved(const vcs::HeadMove& move) {
   if (move.outside) {
+    AdoptLanded(move.decided);
     FollowOutside(move);
     return;
   }
@@ -48,6 +57,23 @@ void FilesystemImpl::OnHeadMoved(const vcs::HeadMove& move) {
     if (const auto* name = dynamic_cast<const NameContext*>(context)) ApplyName(decided.outcome, decided.request, *name);
     if (const auto* rename = dynamic_cast<const RenameContext*>(context)) ApplyRename(decided.outcome, decided.request, *rename);
     if (const auto* scratch = dynamic_cast<const ScratchContext*>(context)) ApplyScratch(decided.outcome, *scratch);
+  }
+}
+
+// The submitters were told of a failure, and the kernel knows no other names than before: what they changed is followed as an
+// outside move. But it is theirs: they know these versions, and what their working copies held then is published.
+void FilesystemImpl::AdoptLanded(std::span<const vcs::Decided> landed) {
+  const MutexLock lock(mutex_);
+  for (const vcs::Decided& one : landed) {
+    const auto* copy = dynamic_cast<const CopyContext*>(one.request.context.get());
+    if (copy != nullptr) {
+      ApplyCopy(one.outcome, one.request, *copy);
+      continue;
+    }
+    const vcs::ProcessKey* process = ProcessOf(one.request.context.get());
+    if (process == nullptr) continue;
+    tracker_.Published(one.request.agent, *process, one.outcome.path, one.outcome.replaced,
+                       {one.outcome.now, one.outcome.commit}, vcs::BaseTracker::Writer::kKnewContent);
   }
 }
 
@@ -93,6 +119,7 @@ void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::Maybe
   file->head_size = size;
   file->meta = meta;
   file->head_ino = 0;
+  EndRests(*file);
   if (!agent.empty()) RecordFile(*file);
   // What git holds exists as long as git holds something in it; who removes the last of it here keeps it (RemoveName).
   for (auto directory = file->parent; directory->parent; directory = directory->parent) SetKept(*directory, false);
@@ -100,7 +127,9 @@ void FilesystemImpl::SetHead(const std::shared_ptr<File>& file, const vcs::Maybe
   for (const auto& [name, copy] : copies) {
     if (name != agent && copy->origin.version != now) MarkStale(copy);
   }
-  if (file->linked) Expire(*file->parent, file->name);
+  // Who is inside asks for the name each time, as long as somebody writes it.
+  if (file->linked && (file->remembered || agent.empty())) Expire(*file->parent, file->name);
+  file->remembered = false;
 }
 
 void FilesystemImpl::RemoveName(const std::shared_ptr<File>& file, const std::string& agent) {
@@ -118,6 +147,7 @@ void FilesystemImpl::RemoveName(const std::shared_ptr<File>& file, const std::st
   file->head.reset();
   file->reserved = false;
   names_.RetireVersion(*file);
+  EndRests(*file);
   if (!file->linked) return;
   ForgetRecords(file);
   if (agent.empty()) {
@@ -310,6 +340,7 @@ void FilesystemImpl::FollowOutside(const vcs::HeadMove& move) {
       if (unseen.empty()) {  // nobody learned another one since
         head_ = move.after;
         following_ = false;
+        NoteLosses();
         for (const auto& directory : in_order) {
           if (directory->linked) ReconcileDirectory(directory, changed.at(directory), seen);
         }

@@ -19,10 +19,12 @@
 #include "fs/filesystem.h"
 #include "fs/kernel_cache.h"
 #include "fs/locks.h"
+#include "fs/loss_notices.h"
 #include "fs/namespace.h"
 #include "fs/redirects.h"
 #include "fs/scratch_files.h"
 #include "fs/working_area.h"
+#include "fs/write_habits.h"
 #include "vcs/base_tracker.h"
 #include "vcs/committer.h"
 #include "vcs/ignore_rules.h"
@@ -35,14 +37,15 @@ namespace concordfs::fs {
 // Seconds that the kernel may keep what can't change without our telling it.
 constexpr double kLongTimeout_s = 3600;
 
-// An open file. `node`, `who`, `writable`, `content` and `copy` don't change; the rest is guarded by the
-// file system's mutex.
+// An open file. `node`, `who`, `writable`, `version` and `copy` don't change; the rest is guarded by the file system's
+// mutex.
 struct Handle {
   NodeId node = 0;
   Identity who;
   bool writable = false;
-  std::shared_ptr<const Content> content;  // a version's bytes; null for an empty one
+  vcs::MaybeVersion version;               // that is read; nothing: an empty file
   std::shared_ptr<WorkingCopy> copy;       // or this
+  std::shared_ptr<const Content> content;  // the version's bytes, once they were needed
   bool read = false;                       // something was read through it: it knows what the copy stands on
   bool wrote = false;                      // something was written through it since it was opened or published
   std::shared_ptr<WorkingCopy> refused;    // what was written through it on a base that the copy doesn't have
@@ -105,6 +108,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   std::string Status() override;
 
   Result<Entry> Lookup(const Caller& caller, NodeId parent, std::string_view name) override;
+  std::optional<Entry> LookupListed(const Caller& caller, NodeId parent, std::string_view name) override;
   void Forget(NodeId node, std::uint64_t lookups) override;
   Result<Entry> MakeDirectory(const Caller& caller, NodeId parent, std::string_view name, mode_t mode) override;
   Result<void> RemoveDirectory(const Caller& caller, NodeId parent, std::string_view name) override;
@@ -148,6 +152,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<std::vector<DirEntry>> ReadDirectory(HandleId id, std::uint64_t cookie, std::size_t limit) override;
   Result<void> SyncDirectory(HandleId id) override;
   void ReleaseDirectory(HandleId id) override;
+  void SetRequestCounts(std::function<RequestCounts()> counts) override { request_counts_ = std::move(counts); }
   void SetPassthrough(bool works) override { passthrough_ = works; }
   int OpenProbe() override;
 
@@ -267,6 +272,16 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Error Refuse(const std::string& agent, const std::string& what) EXCLUDES(mutex_);
   Error RefuseLocked(const std::string& agent, const std::string& what) REQUIRES(mutex_);
 
+  // What was published and lost to the remote since (filesystem_losses.cpp). Learns of it.
+  void NoteLosses() REQUIRES(mutex_);
+  // Is the agent to hear of a loss at the path now, by an operation that the kernel repeats?
+  bool IsToldOfLoss(const Identity& who, const vcs::RepoPath& path) REQUIRES(mutex_);
+  // The same by an open handle on the copy.
+  bool IsToldOfLoss(const WorkingCopy& copy) REQUIRES(mutex_);
+  // A name that isn't there: kStale if the caller's agent is to hear that it lost what it had there.
+  Result<void> TellOfLossBehind(const Caller& caller, NodeId parent, std::string_view name) EXCLUDES(mutex_);
+  Error LossLocked(const std::string& agent, const vcs::RepoPath& path) REQUIRES(mutex_);
+
   // Working copies (filesystem_files.cpp, filesystem_publish.cpp).
   enum class CopyOf { kHead, kNothing };
   std::shared_ptr<WorkingCopy> MakeCopy(const std::shared_ptr<File>& file, const Identity& who,
@@ -281,8 +296,8 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // What an open is to do, decided under the lock.
   struct OpenPlan {
     std::shared_ptr<Handle> handle;
-    vcs::MaybeVersion version;  // to be read, if the handle has no copy
     bool direct_io = false;
+    bool first = false;         // nobody has opened this version's node before
     bool size_unknown = false;  // learn the size of the file's newest version and plan again
   };
   Result<OpenPlan> PlanOpen(const Identity& who, pid_t tid, NodeId id, int flags) REQUIRES(mutex_);
@@ -290,6 +305,10 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<OpenPlan> PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags, bool must_serve)
       REQUIRES(mutex_);
   Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, bool must_serve) REQUIRES(mutex_);
+  // The bytes of the version that the handle reads; null for an empty file.
+  Result<std::shared_ptr<const Content>> ContentOf(Handle& handle) EXCLUDES(mutex_);
+  // Leads the thread's next lookup and open of the file to a working copy of its agent.
+  void ExpectWrite(pid_t tid, const std::shared_ptr<File>& file, const Identity& who) REQUIRES(mutex_);
   Error SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to)
       REQUIRES(mutex_);
   void Unpin(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
@@ -318,13 +337,29 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> Park(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) EXCLUDES(mutex_);
   // Parks, and answers: kStale, or why it could not be parked.
   Error ParkAndRefuse(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) EXCLUDES(mutex_);
-  Result<vcs::Parked> ParkContent(const vcs::ParkRequest& request) EXCLUDES(mutex_);
+  Result<vcs::Parked> ParkContent(const vcs::ParkRequest& refused) EXCLUDES(mutex_);
   // After a rename: the uncommitted content of what moved is described under its new path.
   void DescribeMoved(const Child& moved) EXCLUDES(mutex_);
   void MarkStale(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   // The copy has one handle less; forgets it if nobody needs it.
   void LetGo(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   void ForgetIfUnused(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
+
+  // Copies that rest (filesystem_rest.cpp).
+  // Nobody has the copy open: keeps it for the agent's next save, if it equals the version at head. False: it doesn't.
+  bool Rest(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
+  // A copy that rests already, for an agent that is about to save the file; null if it isn't to have one.
+  std::shared_ptr<WorkingCopy> MakeResting(const std::shared_ptr<File>& file, const Identity& who) REQUIRES(mutex_);
+  std::shared_ptr<WorkingCopy> NewCopy(const std::shared_ptr<File>& file, const Identity& who, CopyOf of)
+      REQUIRES(mutex_);
+  void StartRest(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
+  // Its agent opens the file for writing: the resting copy is a working copy of the newest version again.
+  std::shared_ptr<WorkingCopy> TakeUp(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) REQUIRES(mutex_);
+  // The copy's node becomes the version's, if that has none.
+  void EndRest(std::shared_ptr<WorkingCopy> copy) REQUIRES(mutex_);
+  // Ends the rest of those that don't equal the version at head any more.
+  void EndRests(const File& file) REQUIRES(mutex_);
+  void EndOldRests() EXCLUDES(mutex_);
 
   // Advisory locks (filesystem_locks.cpp).
   // What was locked through an open handle. `table` keeps the table of a plain file.
@@ -356,6 +391,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   // Following the head (filesystem_head.cpp).
   void OnHeadMoved(const vcs::HeadMove& move) override;
   void OnBranchUnreadable(const Error& error) override;
+  void AdoptLanded(std::span<const vcs::Decided> landed) EXCLUDES(mutex_);
   void FollowOutside(const vcs::HeadMove& move) EXCLUDES(mutex_);
   void ApplyCopy(const vcs::Outcome& outcome, const vcs::CommitRequest& request, const CopyContext& context)
       REQUIRES(mutex_);
@@ -405,6 +441,9 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<FolderPtr> FolderFor(NodeId parent) EXCLUDES(scratch_names_, mutex_);
   // Removes folders that are empty and behind directories that exist without them.
   void DropEmptyFolders(std::shared_ptr<Directory> directory) EXCLUDES(scratch_names_, mutex_);
+  // What a lookup of the file's name is answered: `who` asks, where that matters, and `writes`, as far as can be told.
+  Result<Entry> AnswerFile(pid_t tid, const std::shared_ptr<File>& file, const std::optional<Identity>& who, bool writes)
+      REQUIRES(mutex_);
   Result<Entry> LookupVersioned(const Caller& caller, NodeId parent, std::string_view name);
   Result<Entry> LookupScratch(NodeId parent, std::string_view name);
   Result<Entry> EnterPlainDirectory(const std::shared_ptr<Directory>& parent, std::string_view name,
@@ -440,16 +479,23 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Created CreateAgain(const std::shared_ptr<File>& file, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
   void ReadExclude();
 
+  // Asks the remote for what is new, for `concordfs sync` (filesystem_attr.cpp).
+  Result<void> SyncWithRemote() EXCLUDES(mutex_);
+
   // Housekeeping: forgets dead processes, abandoned copies; parks orphans (filesystem.cpp).
   void Sweep();
+  // Has the kernel forget names, if it knows more than there is memory for.
+  void Thin() EXCLUDES(mutex_);
   void RunSweeper();
 
   // Constant after construction or Start().
   const FilesystemOptions options_;
+  const std::size_t max_nodes_;  // beyond it, the kernel is asked to forget
   vcs::Store& store_;
   std::unique_ptr<AgentSource> own_agents_;
   AgentSource* agents_;
   KernelCache* cache_ = nullptr;
+  std::function<RequestCounts()> request_counts_;  // empty: nobody counts
   std::thread sweeper_;
   // Own synchronisation.
   std::unique_ptr<WorkingArea> area_;
@@ -477,13 +523,18 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   bool following_ GUARDED_BY(mutex_) = false;  // others moved the branch: the newest epoch may be ahead of head_
   Namespace names_ GUARDED_BY(mutex_);
   vcs::BaseTracker tracker_ GUARDED_BY(mutex_);
+  LossNotices losses_ GUARDED_BY(mutex_);
   Redirects redirects_ GUARDED_BY(mutex_);
+  WriteHabits habits_ GUARDED_BY(mutex_);
   std::unordered_map<HandleId, std::shared_ptr<Handle>> handles_ GUARDED_BY(mutex_);
   std::unordered_map<HandleId, std::shared_ptr<DirectoryHandle>> directories_ GUARDED_BY(mutex_);
   std::unordered_map<HandleId, HandleLocks> handle_locks_ GUARDED_BY(mutex_);  // of those that locked
   std::unordered_map<NodeId, std::weak_ptr<LockTable>> plain_tables_ GUARDED_BY(mutex_);  // of what isn't versioned
   HandleId next_handle_ GUARDED_BY(mutex_) = 1;
   std::vector<std::shared_ptr<File>> asides_ GUARDED_BY(mutex_);          // files that are, or were, moved aside
+  std::map<std::uint64_t, std::shared_ptr<WorkingCopy>> resting_ GUARDED_BY(mutex_);  // the longest first
+  std::uint64_t next_rest_ GUARDED_BY(mutex_) = 1;
+  std::vector<std::shared_ptr<WorkingCopy>> over_ GUARDED_BY(mutex_);  // rest no more: to be dropped without the lock
   std::vector<std::shared_ptr<WorkingCopy>> orphans_ GUARDED_BY(mutex_);  // closed, stale, and not parked yet
   std::map<std::string, std::uint64_t> refusals_ GUARDED_BY(mutex_);      // by agent
   std::uint64_t parked_ GUARDED_BY(mutex_) = 0;

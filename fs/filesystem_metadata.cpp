@@ -98,12 +98,13 @@ Attr FilesystemImpl::AttrOf(const Node& node) {
   const vcs::FileMode mode = node.copy ? node.copy->mode : node.mode;
   Attr attr;
   attr.node = node.id;
-  attr.ino = node.copy ? node.copy->ino : node.ino;
+  const bool rests = node.copy && file.RestingOf(node.copy->agent) == node.copy;
+  attr.ino = rests ? file.head_ino : node.copy ? node.copy->ino : node.ino;
   attr.links = file.linked ? 1 : 0;
   attr.size = node.copy ? node.copy->content->Size() : node.size;
   attr.mode = ModeOf(mode) & S_IFMT;
   const bool retired = !node.copy && file.current != node.id;
-  attr.Take(retired ? node.meta : MetadataShown(file, node.copy.get(), mode));
+  attr.Take(retired ? node.meta : MetadataShown(file, rests ? nullptr : node.copy.get(), mode));
   return attr;
 }
 
@@ -151,6 +152,9 @@ void FilesystemImpl::ExpireOthers(const File& file, NodeId changed) {
   if (file.current != 0 && file.current != changed) cache_->ExpireAttributes(file.current);
   for (const auto& [agent, copy] : file.copies) {
     if (copy->node != 0 && copy->node != changed) cache_->ExpireAttributes(copy->node);
+  }
+  for (const auto& [agent, copy] : file.resting) {
+    if (copy->node != changed) cache_->ExpireAttributes(copy->node);
   }
 }
 

@@ -11,6 +11,15 @@ namespace {
 
 using Submitted = std::future<vcs::Outcome>;
 
+// The working copy, resting or not, that a lookup of the file is to lead to; null: the version.
+std::shared_ptr<WorkingCopy> CopyToAnswer(const Redirects& redirects, pid_t tid, const File& file,
+                                          const std::optional<Identity>& who) {
+  if (auto target = redirects.Target(tid, &file)) return target;
+  if (!who) return nullptr;
+  if (auto own = file.CopyOf(who->agent)) return own;
+  return file.RestingOf(who->agent);
+}
+
 Error NoSuchNode(NodeId node) {
   return Error{Code::kNotFound, "node " + std::to_string(node) + ": unknown"};
 }
@@ -124,7 +133,9 @@ Entry FilesystemImpl::EntryOf(Node& node) {
   entry.attr = AttrOf(node);
   entry.attr_timeout_s = kLongTimeout_s;
   // While a working copy exists the answer depends on who asks, and while a name is reserved it soon is another.
-  const bool same_for_all = node.file->copies.empty() && !node.file->reserved && !node.file->aside;
+  File& file = *node.file;
+  const bool same_for_all = file.copies.empty() && file.resting.empty() && !file.reserved && !file.aside;
+  file.remembered = file.remembered || same_for_all;
   entry.entry_timeout_s = same_for_all ? kLongTimeout_s : 0;
   return entry;
 }
@@ -143,7 +154,18 @@ Node& FilesystemImpl::CurrentNode(const std::shared_ptr<File>& file) {
 Result<Entry> FilesystemImpl::Lookup(const Caller& caller, NodeId parent, std::string_view name) {
   auto entry = LookupVersioned(caller, parent, name);
   if (entry || entry.code() != Code::kNotFound) return entry;
+  if (auto told = TellOfLossBehind(caller, parent, name); !told) return told.error();
   return LookupScratch(parent, name);
+}
+
+Result<Entry> FilesystemImpl::AnswerFile(pid_t tid, const std::shared_ptr<File>& file, const std::optional<Identity>& who,
+                                         bool writes) {
+  if (who && file->aside && file->aside->agent == who->agent) return Error{Code::kNotFound, "moved aside"};
+  auto copy = CopyToAnswer(redirects_, tid, *file, who);
+  if (!copy && who && writes && !redirects_.IsPending(tid, file.get())) copy = MakeResting(file, *who);
+  Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
+  redirects_.OnAnswer(tid, file.get(), node.id);
+  return EntryOf(node);
 }
 
 Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId parent, std::string_view name) {
@@ -151,6 +173,8 @@ Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId paren
     return Error{Code::kNotFound, checked.error().message};
   }
   std::optional<Identity> who;
+  std::optional<bool> writes;  // the caller is about to write it
+  bool comes_back = false;     // it has tried to, and the kernel repeats an open only once
   while (true) {
     const auto learned = Learn(parent, name);
     if (!learned) return learned.error();
@@ -165,17 +189,25 @@ Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId paren
         return EntryOf(directory);
       }
       const std::shared_ptr<File> file = (*bound)->AsFile();
-      if ((file->copies.empty() && !file->aside) || who) {
-        if (file->aside && file->aside->agent == who->agent) return Error{Code::kNotFound, "moved aside"};
-        auto copy = redirects_.Target(caller.tid, file.get());
-        if (!copy && who) copy = file->CopyOf(who->agent);
-        Node& node = copy ? *names_.Find(copy->node) : CurrentNode(file);
-        redirects_.OnAnswer(caller.tid, file.get(), node.id);
-        return EntryOf(node);
+      if (!writes) {
+        comes_back = redirects_.TakeWriter(caller.tid);
+        writes = comes_back || (!options_.read_only && habits_.OnLookup(caller.tid));
       }
+      const bool is_same_for_all = file->copies.empty() && file->resting.empty() && !file->aside && !*writes;
+      if (who && comes_back) ExpectWrite(caller.tid, file, *who);
+      if (is_same_for_all || who) return AnswerFile(caller.tid, file, who, *writes);
     }
     who = agents_->Identify(caller);  // reads /proc: not under the lock
   }
+}
+
+std::optional<Entry> FilesystemImpl::LookupListed(const Caller& caller, NodeId parent, std::string_view name) {
+  {
+    const MutexLock lock(mutex_);
+    if (names_.NodeCount() >= max_nodes_) return std::nullopt;
+  }
+  const auto entry = Lookup(caller, parent, name);
+  return entry ? std::optional(*entry) : std::nullopt;
 }
 
 void FilesystemImpl::Forget(NodeId node, std::uint64_t lookups) {
@@ -277,7 +309,7 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
   if (auto writable = CheckWritable(); !writable) return writable.error();
   const Identity who = agents_->Identify(caller);
   PublishAsides(std::chrono::seconds(0));
-  const auto blob = store_.AddBlob(content);
+  const auto blob = store_.PrepareBlob(std::string(content));
   if (!blob) return blob.error();
   auto context = std::make_shared<NameContext>();
   context->who = who;
@@ -290,12 +322,13 @@ Result<Entry> FilesystemImpl::MakeWithContent(const Caller& caller, NodeId paren
         context->file->reserved = true;
         context->file->reserved_mode = FileModeOf(mode);
         ++context->file->publishing;
-        const vcs::PublishChange change{bound.path, vcs::Base{{}, head_.commit}, vcs::Version{*blob, FileModeOf(mode)},
-                                        true};
-        return committer_.Submit({change, who.agent, who.description, who.message, context});
+        const vcs::PublishChange change{
+            bound.path, vcs::Base{{}, head_.commit},   vcs::Version{blob->id, FileModeOf(mode)},
+            true,       vcs::Derivation::kIndependent, blob->bytes};
+        return committer_.Enqueue({change, who.agent, who.description, who.message, context});
       });
   if (!decided) return decided.error();
-  const vcs::Outcome outcome = decided->get();
+  const vcs::Outcome outcome = committer_.Serve(*std::move(decided));
   {
     const MutexLock lock(mutex_);
     --context->file->publishing;
@@ -371,14 +404,15 @@ Result<void> FilesystemImpl::RemoveVersioned(const Identity& who, NodeId parent,
           settled_.Wait(mutex_);
           return std::nullopt;
         }
+        if (IsToldOfLoss(who, bound.path)) return LossLocked(who.agent, bound.path);
         const vcs::Base base = NameBase(who, bound);
         if (base.version != file->head) return RefuseLocked(who.agent, "unlink " + path);
         context->file = file;
         const vcs::PublishChange change{bound.path, base, {}, false};
-        return committer_.Submit({change, who.agent, who.description, who.message, context});
+        return committer_.Enqueue({change, who.agent, who.description, who.message, context});
       });
   if (!decided) return decided.error();
-  const vcs::Outcome outcome = decided->get();
+  const vcs::Outcome outcome = committer_.Serve(*std::move(decided));
   if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
   if (outcome.kind == vcs::Outcome::Kind::kRefused)
     return Refuse(who.agent, "unlink " + vcs::Quoted(outcome.path.text()));

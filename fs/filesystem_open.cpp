@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "fs/damage.h"
 #include "fs/filesystem_impl.h"
 
@@ -32,6 +34,16 @@ std::shared_ptr<Handle> FilesystemImpl::FindHandle(HandleId id) {
 
 std::shared_ptr<WorkingCopy> FilesystemImpl::MakeCopy(const std::shared_ptr<File>& file, const Identity& who,
                                                       CopyOf of) {
+  if (const auto rested = file->RestingOf(who.agent)) {
+    if (of == CopyOf::kHead) return TakeUp(rested, who);
+    EndRest(rested);
+  }
+  const auto copy = NewCopy(file, who, of);
+  file->copies[who.agent] = copy;
+  return copy;
+}
+
+std::shared_ptr<WorkingCopy> FilesystemImpl::NewCopy(const std::shared_ptr<File>& file, const Identity& who, CopyOf of) {
   const auto blob = file->head && of == CopyOf::kHead ? std::optional(file->head->blob) : std::nullopt;
   auto content = std::make_unique<WorkingFile>(*area_, contents_, blob, blob ? file->head_size.value_or(0) : 0,
                                                options_.max_file_size);
@@ -40,7 +52,6 @@ std::shared_ptr<WorkingCopy> FilesystemImpl::MakeCopy(const std::shared_ptr<File
   copy->times = file->meta.times;
   copy->last_writer = who;
   names_.AddCopyNode(copy);
-  file->copies[who.agent] = copy;
   return copy;
 }
 
@@ -53,6 +64,7 @@ std::shared_ptr<Handle> FilesystemImpl::HandleOn(const std::shared_ptr<WorkingCo
   handle->writable = Writes(flags);
   handle->copy = copy;
   ++copy->handles;
+  copy->other_nodes = copy->other_nodes || node != copy->node;
   if (handle->writable) {
     ++copy->writers;
   } else {
@@ -82,7 +94,14 @@ Result<void> FilesystemImpl::LearnSize(NodeId id) {
 }
 
 Result<Opened> FilesystemImpl::Open(const Caller& caller, NodeId id, int flags) {
-  if (IsScratch(id)) return scratch_files_.Open(caller, id, flags);
+  if (IsScratch(id)) {
+    auto opened = scratch_files_.Open(caller, id, flags);
+    if (!opened && opened.code() == Code::kStale && Writes(flags)) {
+      const MutexLock lock(mutex_);
+      redirects_.RememberWriter(caller.tid);
+    }
+    return opened;
+  }
   const Identity who = agents_->Identify(caller);
   OpenPlan plan;
   do {
@@ -95,15 +114,35 @@ Result<Opened> FilesystemImpl::Open(const Caller& caller, NodeId id, int flags) 
     plan = *std::move(planned);
   } while (plan.size_unknown);
 
-  if (plan.version) {
-    auto content = contents_.Open(plan.version->blob);
-    if (!content) {
-      spdlog::error("open: {}", content.error().message);
-      return AsDamage(content.error());
+  // The first open finds out whether the bytes can be had at all. Later ones may need none, because the kernel has them.
+  std::shared_ptr<const Content> content;
+  if (plan.first) {
+    auto found = ContentOf(*plan.handle);
+    if (!found) {
+      const MutexLock lock(mutex_);
+      if (Node* node = names_.Find(id); node != nullptr) node->opened = false;
+      return found.error();
     }
-    plan.handle->content = *std::move(content);
+    content = *std::move(found);
   }
-  return FinishOpen(plan.handle, flags, plan.direct_io);
+  auto opened = FinishOpen(plan.handle, flags, plan.direct_io);
+  if (opened && content) opened->whole = content->bytes();
+  return opened;
+}
+
+Result<std::shared_ptr<const Content>> FilesystemImpl::ContentOf(Handle& handle) {
+  {
+    const MutexLock lock(mutex_);
+    if (handle.content || !handle.version) return handle.content;
+  }
+  auto content = contents_.Open(handle.version->blob);
+  if (!content) {
+    spdlog::error("read: {}", content.error().message);
+    return AsDamage(content.error());
+  }
+  const MutexLock lock(mutex_);
+  handle.content = *content;
+  return content;
 }
 
 Result<Opened> FilesystemImpl::FinishOpen(const std::shared_ptr<Handle>& handle, int flags, bool direct_io) {
@@ -112,8 +151,10 @@ Result<Opened> FilesystemImpl::FinishOpen(const std::shared_ptr<Handle>& handle,
   opened.keep_cache = handle->copy == nullptr;
   opened.no_flush = !handle->writable;
   {
+    std::vector<std::shared_ptr<WorkingCopy>> over;  // ends without the lock
     const MutexLock lock(mutex_);
     opened.handle = AddHandle(handle);
+    over.swap(over_);
   }
   if (handle->copy && (flags & O_TRUNC) != 0) {
     // No write yet: what only was truncated is published at the last close, not by a shell's duplicate (R4).
@@ -138,15 +179,17 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanOpen(const Identity& who, p
   if (node->directory) return Error{Code::kIsDirectory, "open: is a directory"};
   if (Writes(flags) && options_.read_only) return Error{Code::kReadOnly, "mounted read-only"};
   const std::shared_ptr<File> file = node->file;
+  if (const vcs::RepoPath path = Namespace::LastPathOf(*file); IsToldOfLoss(who, path)) return LossLocked(who.agent, path);
   const bool to_own_copy = node->copy && file->CopyOf(who.agent) == node->copy;
   if (Writes(flags) && !to_own_copy && file->head && !file->head_size) {
-    return OpenPlan{.handle = nullptr, .version = {}, .size_unknown = true};
+    return OpenPlan{.handle = nullptr, .size_unknown = true};
   }
   const Redirects::Taken taken = redirects_.Take(tid, file.get(), id);
   auto plan = node->copy      ? PlanCopyOpen(who, tid, *node, flags, taken.MustServe())
               : Writes(flags) ? PlanWrite(who, tid, *node, flags, taken.MustServe())
                               : PlanRead(who, tid, *node, taken.MustServe());
   if (taken.target) Unpin(taken.target);
+  if (plan && plan->handle && plan->handle->writable) habits_.OnWrite(tid);
   return plan;
 }
 
@@ -155,6 +198,14 @@ Error FilesystemImpl::SendAway(pid_t tid, const std::shared_ptr<File>& file, con
   if (to) ++to->pins;
   if (const auto replaced = redirects_.Remember(tid, file.get(), to)) Unpin(replaced);
   return LookAgain();
+}
+
+void FilesystemImpl::ExpectWrite(pid_t tid, const std::shared_ptr<File>& file, const Identity& who) {
+  const bool is_readable = !file->head || (file->head->mode != vcs::FileMode::kSymlink && file->head_size);
+  if (!is_readable || !file->linked || file->aside) return;
+  std::shared_ptr<WorkingCopy> own = file->CopyOf(who.agent);
+  if (!own) own = MakeCopy(file, who);
+  static_cast<void>(SendAway(tid, file, own));
 }
 
 Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanWrite(const Identity& who, pid_t tid, Node& node, int flags,
@@ -176,13 +227,21 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanWrite(const Identity& who, 
   }
   if (!must_serve) return SendAway(tid, file, own);
   // Came back without a lookup (/proc/self/fd): the working copy, past the cached pages of the version's node.
-  return OpenPlan{.handle = HandleOn(own, node.id, who, flags), .version = {}, .direct_io = true};
+  return OpenPlan{.handle = HandleOn(own, node.id, who, flags), .direct_io = true};
 }
 
 Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& who, pid_t tid, Node& node, int flags,
                                                               bool must_serve) {
   const std::shared_ptr<WorkingCopy> copy = node.copy;
-  if (copy->file->CopyOf(who.agent) != copy && !must_serve) {  // another agent's, or one that is over
+  const bool rests = copy->file->RestingOf(who.agent) == copy;
+  if (rests && !Writes(flags) && (!must_serve || copy->file->current == 0)) {  // what it reads is a version
+    const NodeId id = node.id;
+    EndRest(copy);
+    Node* version = names_.Find(id);
+    const bool is_version = version != nullptr && !version->copy;
+    return is_version ? PlanRead(who, tid, *version, must_serve) : SendAway(tid, copy->file, nullptr);
+  }
+  if (!rests && copy->file->CopyOf(who.agent) != copy && !must_serve) {  // another agent's, or one that is over
     // Who is to write has to come back to a copy of its own: a version's node that is opened with O_TRUNC is empty to
     // the kernel, for all that read it.
     return Writes(flags) ? PlanWrite(who, tid, node, flags, must_serve) : SendAway(tid, copy->file, nullptr);
@@ -193,11 +252,13 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& wh
       return RefuseLocked(who.agent, "open " + vcs::Quoted(path.text()));
     }
   }
+  if (copy->file->RestingOf(copy->agent) == copy) TakeUp(copy, who);
   // It was over between the lookup and now: as good as new, if nothing else has taken its place.
   const std::shared_ptr<File>& file = copy->file;
-  const bool free = file->linked && !copy->stale && !copy->discarded && !file->CopyOf(copy->agent);
+  const bool other = file->CopyOf(copy->agent) || file->RestingOf(copy->agent);
+  const bool free = file->linked && !copy->stale && !copy->discarded && !other;
   if (free && copy->origin.version == file->head) file->copies[copy->agent] = copy;
-  return OpenPlan{.handle = HandleOn(copy, node.id, who, flags), .version = {}};
+  return OpenPlan{.handle = HandleOn(copy, node.id, who, flags)};
 }
 
 Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, pid_t tid, Node& node, bool must_serve) {
@@ -211,13 +272,16 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, p
   vcs::Base base = node.version;
   if (newest) base.commit = head_.commit;
   tracker_.Read(who.agent, who.process, Namespace::LastPathOf(*file), base);
-  return OpenPlan{.handle = handle, .version = node.version.version};
+  handle->version = node.version.version;
+  const bool first = !std::exchange(node.opened, true) && handle->version;
+  node.used = true;
+  return OpenPlan{.handle = handle, .first = first};
 }
 
 Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std::string_view name, mode_t mode,
                                        int flags) {
   if (auto writable = CheckWritable(); !writable) return writable.error();
-  const bool is_private = (mode & 0777) == 0600;
+  const bool is_private = (mode & 077) == 0;  // mkstemp(3): 0600; rsync for a program: 0700
   const auto kind = (flags & O_EXCL) == 0 ? NewName::kFile
                     : is_private          ? NewName::kMkstempFile
                                           : NewName::kExclusiveFile;
@@ -227,6 +291,7 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
   const Identity who = agents_->Identify(caller);
   std::shared_ptr<WorkingCopy> pinned;
   auto created = WithName<Created>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<Created>> {
+    if (!bound.child && IsToldOfLoss(who, bound.path)) return LossLocked(who.agent, bound.path);
     if (!bound.child) return CreateNew(bound, who, mode, flags);
     if (const auto moved = bound.AsFile(); moved && moved->aside && moved->aside->agent == who.agent) {
       return CreateAgain(moved, who, mode, flags);

@@ -16,8 +16,8 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     if (copy->discarded || (!copy->refused && !copy->IsChanged())) return {};
     mode = copy->mode;
     made = copy->created || copy->made_again;
-    // A file that another agent removed or replaced: what has its name now may equal the base (absent, or empty), and is
-    // another file all the same (R9).
+    // A file that another agent removed or replaced: what has its name now may equal the base (absent, or empty), and
+    // is another file all the same (R9).
     refused = copy->refused || (copy->stale && !copy->file->linked);
     if (!refused) {
       copy->publishing = true;
@@ -33,7 +33,7 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     settled_.NotifyAll();
   };
   const std::uint64_t changes = copy->content->Changes();
-  const auto stored = copy->content->StoreAsBlob(store_);
+  auto stored = copy->content->PrepareBlob(store_);
   if (!stored) {
     end(changes);
     spdlog::error("publish for {}: {}", who.agent, stored.error().message);
@@ -50,12 +50,15 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     const MutexLock lock(mutex_);  // the path as it is when the request gets its place in the queue
     const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);
     const bool independent = copy->written_whole && !tracker_.Find(copy->agent, who.process, path);
-    const vcs::PublishChange change{
-        path, copy->origin, vcs::Version{stored->blob, mode}, copy->file->linked,
-        independent ? vcs::Derivation::kIndependent : vcs::Derivation::kFromBase};
-    decided = committer_.Submit({change, copy->agent, who.description, who.message, context});
+    const vcs::PublishChange change{path,
+                                    copy->origin,
+                                    vcs::Version{stored->blob, mode},
+                                    copy->file->linked,
+                                    independent ? vcs::Derivation::kIndependent : vcs::Derivation::kFromBase,
+                                    std::move(stored->bytes)};
+    decided = committer_.Enqueue({change, copy->agent, who.description, who.message, context});
   }
-  const vcs::Outcome outcome = decided.get();
+  const vcs::Outcome outcome = committer_.Serve(std::move(decided));
   end(outcome.kind == vcs::Outcome::Kind::kFailed ? std::optional(stored->changes) : std::nullopt);
   switch (outcome.kind) {
     case vcs::Outcome::Kind::kPublished:
@@ -81,6 +84,7 @@ Error FilesystemImpl::ParkAndRefuse(const std::shared_ptr<WorkingCopy>& copy, co
     return parked.error();
   }
   const MutexLock lock(mutex_);
+  (void)IsToldOfLoss(*copy);  // it is, by this
   return RefuseLocked(copy->agent, vcs::Quoted(Namespace::LastPathOf(*copy->file).text()));
 }
 
@@ -129,7 +133,10 @@ Result<void> FilesystemImpl::Park(const std::shared_ptr<WorkingCopy>& copy, cons
   return {};
 }
 
-Result<vcs::Parked> FilesystemImpl::ParkContent(const vcs::ParkRequest& request) {
+Result<vcs::Parked> FilesystemImpl::ParkContent(const vcs::ParkRequest& refused) {
+  vcs::ParkRequest request = refused;
+  // What it was read in may have been made again since, on top of what others pushed.
+  if (options_.remote != nullptr) request.base.commit = options_.remote->Now(request.base.commit);
   auto parked = parking_.Park(request);
   if (!parked) return parked;
   spdlog::warn("refused {} of {}: {}; parked as {}", vcs::Quoted(request.path.text()), request.agent, request.reason,
@@ -148,7 +155,8 @@ void FilesystemImpl::DescribeMoved(const Child& moved) {
       if (const auto* file = std::get_if<std::shared_ptr<File>>(&moved)) {
         below = copy->file == *file;
       } else {
-        for (auto at = copy->file->parent; at && !below; at = at->parent) below = at == std::get<std::shared_ptr<Directory>>(moved);
+        for (auto at = copy->file->parent; at && !below; at = at->parent)
+          below = at == std::get<std::shared_ptr<Directory>>(moved);
       }
       if (below && copy->IsChanged()) changed.emplace_back(copy, DescribeLocked(*copy));
     }

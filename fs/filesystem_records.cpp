@@ -207,6 +207,7 @@ void FilesystemImpl::AdoptRecords(const std::vector<vcs::RepoPath>& paths) {
       file.meta = MetadataOfFile(path, *file.head, file.meta.times.mtime);
       if (file.current != 0) cache_->ExpireAttributes(file.current);
       for (const auto& [agent, copy] : file.copies) cache_->ExpireAttributes(copy->node);
+      for (const auto& [agent, copy] : file.resting) cache_->ExpireAttributes(copy->node);
     } else {
       Directory& directory = *std::get<std::shared_ptr<Directory>>(*child);
       const auto record = attributes_->FindDirectory(path);

@@ -11,7 +11,9 @@ Error At(Code code, const vcs::RepoPath& path, const char* why) {
   return Error{code, "rename: " + vcs::Quoted(path.text()) + ": " + why};
 }
 
-int Publishing(const std::shared_ptr<File>& file) { return file ? file->publishing : 0; }
+int Publishing(const std::shared_ptr<File>& file) {
+  return file ? file->publishing : 0;
+}
 
 }  // namespace
 
@@ -73,7 +75,7 @@ Result<void> FilesystemImpl::TryRename(RenameAttempt& attempt) {
   }
   if (step == RenameStep::kRefused) return ParkRename(attempt);
 
-  const vcs::Outcome outcome = attempt.decided.get();
+  const vcs::Outcome outcome = committer_.Serve(std::move(attempt.decided));
   switch (outcome.kind) {
     case vcs::Outcome::Kind::kFailed: return outcome.error;
     case vcs::Outcome::Kind::kRefused:
@@ -129,7 +131,8 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::PlanRename(RenameAttempt& att
     const auto directory = (*to)->AsDirectory();
     if ((*from)->AsDirectory() && !directory) return At(Code::kNotDirectory, to_path, "not a directory");
     if ((*from)->AsFile() && directory) return At(Code::kIsDirectory, to_path, "is a directory");
-    if (directory && (attempt.target_in_history || !directory->children.empty())) return At(Code::kNotEmpty, to_path, "not empty");
+    if (directory && (attempt.target_in_history || !directory->children.empty()))
+      return At(Code::kNotEmpty, to_path, "not empty");
   }
   if (Publishing((*from)->AsFile()) > 0 || Publishing((*to)->AsFile()) > 0) {
     settled_.Wait(mutex_);  // decide on what comes of it
@@ -171,7 +174,9 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& a
   attempt.park.base = rename.to_base.value_or(vcs::Base{{}, head_.commit});
   attempt.park.head = target_head;
   attempt.park.head_commit = head_.commit;
-  if (rename.to_base && rename.to_base->version != target_head) return RenameStep::kRefused;
+  if (file && IsToldOfLoss(attempt.who, from.path)) return LossLocked(attempt.who.agent, from.path);
+  const bool is_lost = rename.to_base && IsToldOfLoss(attempt.who, to.path);
+  if (is_lost || (rename.to_base && rename.to_base->version != target_head)) return RenameStep::kRefused;
 
   RenameContext& context = *attempt.context;
   context.from = *from.child;
@@ -182,8 +187,8 @@ Result<FilesystemImpl::RenameStep> FilesystemImpl::SubmitRename(RenameAttempt& a
   context.published = unpublished;
   context.changes = unpublished ? attempt.stored->changes : 0;
   context.size = unpublished ? attempt.stored->size : 0;
-  attempt.decided = committer_.Submit(
-      {rename, attempt.who.agent, attempt.who.description, attempt.who.message, attempt.context});
+  attempt.decided =
+      committer_.Enqueue({rename, attempt.who.agent, attempt.who.description, attempt.who.message, attempt.context});
   return RenameStep::kSubmitted;
 }
 

@@ -15,7 +15,9 @@ namespace {
 // Another mount or an admin may change the area: soon seen, and a build still doesn't ask for everything twice.
 constexpr double kTimeout_s = 1;
 
-Error NoSuchPath(std::string_view name) { return Error{Code::kNotFound, vcs::Quoted(name) + ": no such path"}; }
+Error NoSuchPath(std::string_view name) {
+  return Error{Code::kNotFound, vcs::Quoted(name) + ": no such path"};
+}
 
 // Names that a directory can hold though git can't. The kernel sends no others that are wrong.
 bool IsForbidden(std::string_view name) {
@@ -298,7 +300,7 @@ Result<void> FilesystemImpl::PublishLate(HandleId id) {
   const vcs::Version content{*blob, as.base.version->mode};
   const vcs::PublishChange change{as.path, as.base, content, true, vcs::Derivation::kFromBase};
   const vcs::Outcome outcome =
-      committer_.Submit({change, as.who.agent, as.who.description, as.who.message, context}).get();
+      committer_.Serve(committer_.Enqueue({change, as.who.agent, as.who.description, as.who.message, context}));
   if (outcome.kind == vcs::Outcome::Kind::kFailed) return outcome.error;
   if (outcome.kind != vcs::Outcome::Kind::kRefused) return {};
   vcs::ParkRequest park;

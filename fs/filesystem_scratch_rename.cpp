@@ -30,7 +30,9 @@ struct FilesystemImpl::ScratchRename {
 
 namespace {
 
-Error At(std::string_view name, int number) { return SystemError("rename: " + vcs::Quoted(name), number); }
+Error At(std::string_view name, int number) {
+  return SystemError("rename: " + vcs::Quoted(name), number);
+}
 
 // A plain file's content as a version, stored as a blob. Errors also: kPermission for what git has no kind for.
 struct StoredPlainFile {
@@ -49,14 +51,16 @@ Result<StoredPlainFile> Store(vcs::Store& store, const ScratchEntry& entry, std:
     if (!blob) return blob.error();
     return StoredPlainFile{{*blob, vcs::FileMode::kSymlink}, entry.status, target.size()};
   }
-  if (!S_ISREG(mode)) return Error{Code::kPermission, "rename: " + vcs::Quoted(name) + ": git holds files and symlinks only"};
+  if (!S_ISREG(mode))
+    return Error{Code::kPermission, "rename: " + vcs::Quoted(name) + ": git holds files and symlinks only"};
   const Descriptor file(open(PathOf(entry.fd()).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open()) return At(name, errno);
   const auto status = StatusOf(file.fd());  // before the content is read: what is written meanwhile is newer
   const auto blob = status ? store.AddBlob(file.fd(), status->stx_size) : Result<vcs::ObjectId>(status.error());
   if (!blob) return blob.error();
   const bool executable = (status->stx_mode & 0100) != 0;
-  return StoredPlainFile{{*blob, executable ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular}, *status, status->stx_size};
+  return StoredPlainFile{
+      {*blob, executable ? vcs::FileMode::kExecutable : vcs::FileMode::kRegular}, *status, status->stx_size};
 }
 
 }  // namespace
@@ -77,7 +81,8 @@ Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::st
   // A version stays one; a scratch file is replaced where it is by its like; a new name is what the rules say.
   bool to_scratch = to->where == Where::kScratch;
   if (!exchange && (to->where == Where::kNowhere || (to_scratch && !from_scratch))) {
-    const auto by_rules = IsScratchName(new_parent, new_name, from->is_directory ? NewName::kDirectory : NewName::kFile);
+    const auto by_rules =
+        IsScratchName(new_parent, new_name, from->is_directory ? NewName::kDirectory : NewName::kFile);
     if (!by_rules) return by_rules.error();
     to_scratch = *by_rules;
   }
@@ -88,8 +93,8 @@ Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::st
   return renamed;
 }
 
-// From one kind to the other. Directories, or two at a time, would be many commits: mv(1) and others then copy, which is
-// the same.
+// From one kind to the other. Directories, or two at a time, would be many commits: mv(1) and others then copy, which
+// is the same.
 Result<void> FilesystemImpl::RenameAcross(const ScratchRename& rename) {
   if (rename.from.is_directory || (rename.flags & RENAME_EXCHANGE) != 0) return At(rename.name, EXDEV);
   if (rename.to.is_directory) return At(rename.new_name, EISDIR);
@@ -98,7 +103,8 @@ Result<void> FilesystemImpl::RenameAcross(const ScratchRename& rename) {
   return rename.from.where == Where::kScratch ? PublishScratch(rename) : MoveToScratch(rename);
 }
 
-// Of a version to a versioned path, where a scratch file may be that the rules don't call scratch any more: it is replaced.
+// Of a version to a versioned path, where a scratch file may be that the rules don't call scratch any more: it is
+// replaced.
 Result<void> FilesystemImpl::RenameWithin(const ScratchRename& rename) {
   const bool over_scratch = rename.to.where == Where::kScratch;
   if (over_scratch) {
@@ -132,11 +138,15 @@ Result<void> FilesystemImpl::RenameScratch(const ScratchRename& rename) {
     const auto moved = Namespace::FindChild(**old_directory, rename.name);
     const auto other = Namespace::FindChild(**new_directory, rename.new_name);
     if ((rename.flags & RENAME_EXCHANGE) != 0) {
-      if (moved && other) Namespace::Exchange(*moved, *other);
-      else if (moved) Namespace::Move(*moved, *new_directory, rename.new_name);
-      else if (other) Namespace::Move(*other, *old_directory, rename.name);
+      if (moved && other)
+        Namespace::Exchange(*moved, *other);
+      else if (moved)
+        Namespace::Move(*moved, *new_directory, rename.new_name);
+      else if (other)
+        Namespace::Move(*other, *old_directory, rename.name);
     } else {
-      if (other) Namespace::Unlink(std::get<std::shared_ptr<Directory>>(*other));  // an empty directory that was replaced
+      if (other)
+        Namespace::Unlink(std::get<std::shared_ptr<Directory>>(*other));  // an empty directory that was replaced
       if (moved) Namespace::Move(*moved, *new_directory, rename.new_name);
     }
   }
@@ -195,14 +205,14 @@ Result<vcs::Outcome> FilesystemImpl::SubmitScratch(const std::shared_ptr<Scratch
         park.base = base;
         park.head = head;
         park.head_commit = head_.commit;
-        if (base.version != head) return Error{Code::kStale, "rename over a path that was changed"};
+        if (IsToldOfLoss(who, bound.path) || base.version != head) return Error{Code::kStale, "rename over a path that was changed"};
         const bool knew = tracker_.Find(who.agent, who.process, bound.path).has_value();
         const vcs::PublishChange change{bound.path, base, content, false,
                                         knew || !content ? vcs::Derivation::kFromBase : vcs::Derivation::kIndependent};
-        return committer_.Submit({change, who.agent, who.description, who.message, context});
+        return committer_.Enqueue({change, who.agent, who.description, who.message, context});
       });
   if (!decided) return decided.error();
-  return decided->get();
+  return committer_.Serve(*std::move(decided));
 }
 
 Result<void> FilesystemImpl::PublishScratch(const ScratchRename& rename) {
@@ -245,7 +255,8 @@ Result<void> FilesystemImpl::PublishScratch(const ScratchRename& rename) {
   (void)SaveRecords();
   if (rename.to.where == Where::kScratch) (void)RemoveScratch(rename.new_parent, rename.new_name, false);
   // It is in history: what can't be removed now is left over, no more.
-  if (auto removed = RemoveScratch(rename.parent, rename.name, false); !removed) spdlog::warn("{}", removed.error().message);
+  if (auto removed = RemoveScratch(rename.parent, rename.name, false); !removed)
+    spdlog::warn("{}", removed.error().message);
   return {};
 }
 
@@ -258,8 +269,10 @@ void FilesystemImpl::ApplyScratch(const vcs::Outcome& outcome, const ScratchCont
   PublishedAs as = context.as;
   as.path = outcome.path;
   as.base = now;
-  if (context.node && context.is_rename) scratch_files_.MarkPublished(*context.node, std::move(as));
-  else if (context.node) scratch_files_.MarkPublishedAgain(*context.node, std::move(as));
+  if (context.node && context.is_rename)
+    scratch_files_.MarkPublished(*context.node, std::move(as));
+  else if (context.node)
+    scratch_files_.MarkPublishedAgain(*context.node, std::move(as));
   const auto parent = FindKnownDirectory(outcome.path.Parent());
   if (!parent) return;
   const auto replaced = Namespace::FindChild(*parent, outcome.path.Name());
@@ -317,14 +330,18 @@ Result<void> FilesystemImpl::CopyOut(const std::shared_ptr<File>& file, const Id
   return copied;
 }
 
-// vim and emacs save by moving the file to a backup's name and making it again. So the deletion is published only if that
-// doesn't follow: otherwise each save would be two commits, the file would be missing to others in between, and `git blame`
-// would end there. Until then its agent doesn't see the file; the others see the version that they would overwrite.
+// vim and emacs save by moving the file to a backup's name and making it again. So the deletion is published only if
+// that doesn't follow: otherwise each save would be two commits, the file would be missing to others in between, and
+// `git blame` would end there. Until then its agent doesn't see the file; the others see the version that they would
+// overwrite.
 Result<bool> FilesystemImpl::MoveAside(const Identity& who, NodeId parent, std::string_view name) {
   return WithName<bool>(parent, name, [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<bool>> {
     const auto file = bound.AsFile();
-    if (!file || !file->head || file->reserved || file->publishing > 0 || file->aside || file->CopyOf(who.agent)) return false;
-    if (BaseFor(who, bound.path, file->head).version != file->head) return RefuseLocked(who.agent, "rename " + vcs::Quoted(bound.path.text()));
+    if (!file || !file->head || file->reserved || file->publishing > 0 || file->aside || file->CopyOf(who.agent))
+      return false;
+    if (IsToldOfLoss(who, bound.path)) return LossLocked(who.agent, bound.path);
+    if (BaseFor(who, bound.path, file->head).version != file->head)
+      return RefuseLocked(who.agent, "rename " + vcs::Quoted(bound.path.text()));
     file->aside = std::make_shared<const MovedAside>(MovedAside{who.agent, who, std::chrono::steady_clock::now()});
     if (std::find(asides_.begin(), asides_.end(), file) == asides_.end()) asides_.push_back(file);
     Expire(*file->parent, file->name);
@@ -351,7 +368,8 @@ void FilesystemImpl::PublishAsides(std::chrono::seconds older_than) {
   }
   for (auto& one : decided) {
     const vcs::Outcome outcome = one.get();
-    if (outcome.kind == Kind::kFailed) spdlog::error("delete {}: {}", vcs::Quoted(outcome.path.text()), outcome.error.message);
+    if (outcome.kind == Kind::kFailed)
+      spdlog::error("delete {}: {}", vcs::Quoted(outcome.path.text()), outcome.error.message);
   }
 }
 
@@ -378,12 +396,12 @@ Result<void> FilesystemImpl::MoveToScratch(const ScratchRename& rename) {
   const auto folder = FolderFor(rename.new_parent);
   if (!folder) return folder.error();
   const Identity who = agents_->Identify(rename.caller);
-  auto file = WithName<std::shared_ptr<File>>(
-      rename.parent, rename.name,
-      [&](const Bound& bound) REQUIRES(mutex_) -> std::optional<Result<std::shared_ptr<File>>> {
-        if (!bound.AsFile()) return At(rename.name, ENOENT);
-        return bound.AsFile();
-      });
+  auto file = WithName<std::shared_ptr<File>>(rename.parent, rename.name,
+                                              [&](const Bound& bound)
+                                                  REQUIRES(mutex_) -> std::optional<Result<std::shared_ptr<File>>> {
+                                                    if (!bound.AsFile()) return At(rename.name, ENOENT);
+                                                    return bound.AsFile();
+                                                  });
   if (!file) return file.error();
   const std::string temporary = area_->NewPath();
   auto moved = CopyOut(*file, who, temporary);
@@ -391,8 +409,10 @@ Result<void> FilesystemImpl::MoveToScratch(const ScratchRename& rename) {
     const bool temporary_name = temporaries_.Match(rename.new_name, Temporaries::MadeBy::kAnything);
     const auto aside = temporary_name ? MoveAside(who, rename.parent, rename.name) : Result<bool>(false);
     // The content is in history, or in the copy.
-    if (!aside) moved = aside.error();
-    else if (!*aside) moved = RemoveVersioned(who, rename.parent, rename.name);
+    if (!aside)
+      moved = aside.error();
+    else if (!*aside)
+      moved = RemoveVersioned(who, rename.parent, rename.name);
   }
   if (!moved) {
     unlink(temporary.c_str());

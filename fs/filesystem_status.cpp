@@ -22,6 +22,43 @@ nlohmann::json Json(const WorkingCopy& copy) {
           {"handles", copy.handles}};
 }
 
+nlohmann::json Json(const vcs::ParkedPushStatus& parked) {
+  return {{"pushed", parked.pushed},
+          {"waiting", parked.waiting},
+          {"declined", parked.declined},
+          {"last_error", vcs::Quoted(parked.last_error)}};
+}
+
+nlohmann::json Json(const vcs::RemoteStatus& remote, const std::string& url) {
+  const auto now = static_cast<std::int64_t>(Now().tv_sec);
+  nlohmann::json json = {{"url", url},
+          {"state", vcs::ConditionName(remote.condition)},
+          {"since", remote.since_s},
+          {"lag", remote.answered_s == 0 ? nlohmann::json() : nlohmann::json(std::max<std::int64_t>(0, now - remote.answered_s))},
+          {"tip", remote.tip ? nlohmann::json(remote.tip->Hex()) : nlohmann::json()},
+          {"pushes", remote.pushes},
+          {"refused", remote.refused},
+          {"fetches", remote.fetches},
+          {"failures", remote.failures},
+          {"last_push_ms", remote.last_push.count()},
+          {"last_error", vcs::Quoted(remote.last_error)},
+          {"push", remote.backlog ? "async" : "sync"}};
+  if (remote.backlog) {
+    json["waiting"] = remote.backlog->waiting;
+    json["oldest"] = remote.backlog->oldest_s == 0 ? nlohmann::json() : nlohmann::json(std::max<std::int64_t>(0, now - remote.backlog->oldest_s));
+    json["lost"] = remote.backlog->lost;
+  }
+  return json;
+}
+
+// `untold`: losses that agents have still to hear of.
+nlohmann::json RemoteJson(const FilesystemOptions& options, std::size_t untold) {
+  nlohmann::json json = Json(options.remote->status(), options.remote_url);
+  json["lost_untold"] = untold;
+  if (options.parked_push != nullptr) json["rejected"] = Json(options.parked_push->status());
+  return json;
+}
+
 }  // namespace
 
 std::string FilesystemImpl::Status() {
@@ -48,6 +85,15 @@ std::string FilesystemImpl::Status() {
   const ScratchFiles::Counters scratch = scratch_files_.counters();
   status["scratch"] = {{"passthrough", passthrough_.load()}, {"nodes", scratch.nodes},   {"open_files", scratch.open_files},
                        {"read_requests", scratch.reads},     {"write_requests", scratch.writes}};
+
+  if (const auto upkeep = store_.upkeep()) {
+    status["maintenance"] = {{"packs", upkeep->packs},   {"pending", upkeep->pending},   {"rolls", upkeep->rolls},
+                             {"merges", upkeep->merges}, {"failures", upkeep->failures}, {"last_failure", upkeep->last_failure}};
+  }
+
+  if (options_.remote != nullptr) status["remote"] = RemoteJson(options_, losses_.untold());
+
+  status["requests"] = request_counts_ ? request_counts_() : RequestCounts();
 
   std::set<std::shared_ptr<WorkingCopy>> copies(orphans_.begin(), orphans_.end());
   for (const auto& copy : names_.Copies()) copies.insert(copy);

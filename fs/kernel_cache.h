@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "fs/types.h"
 
@@ -17,6 +18,9 @@ class KernelCache {
   virtual void ExpireEntry(NodeId parent, const std::string& name) = 0;
   // Makes the kernel ask again for this node's attributes.
   virtual void ExpireAttributes(NodeId node) = 0;
+  // Makes the kernel forget these nodes, as far as nobody uses them: it tells so by Filesystem::Forget. Where it can't be asked
+  // (before Linux 6.18), nothing happens.
+  virtual void Prune(std::vector<NodeId> nodes) = 0;
   // Runs `then` after everything that was asked for before: a reply after which nobody may see the old version (R1). At
   // once, if nothing is on its way to the kernel: not to be called under a lock.
   virtual void AfterExpiries(std::function<void()> then) = 0;

@@ -1,6 +1,7 @@
 #include "fs/namespace.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fs/attributes.h"
 
@@ -35,7 +36,11 @@ Namespace::Namespace() {
 }
 
 Namespace::~Namespace() {
-  for (const auto& copy : Copies()) copy->file->copies.clear();
+  for (const auto& [id, node] : nodes_) {
+    if (!node.file) continue;
+    node.file->copies.clear();
+    node.file->resting.clear();
+  }
   for (const auto& directory : Directories()) directory->children.clear();
 }
 
@@ -108,6 +113,19 @@ Node& Namespace::AddCopyNode(const std::shared_ptr<WorkingCopy>& copy) {
   copy->ino = copy->file->head_ino != 0 ? copy->file->head_ino : node.id;
   ++copy->file->nodes;
   return node;
+}
+
+void Namespace::BecomeVersion(WorkingCopy& copy) {
+  Node* node = Find(copy.node);
+  if (node == nullptr) return;
+  copy.node = 0;
+  node->copy = nullptr;
+  node->version = copy.origin;
+  node->size = copy.content->Size();
+  node->mode = copy.mode;
+  node->ino = node->file->head_ino;
+  node->file->current = node->id;
+  Prune(node->id);
 }
 
 void Namespace::Unlink(const std::shared_ptr<File>& file) {
@@ -190,7 +208,10 @@ void Namespace::Prune(NodeId id) {
     return;
   }
   const std::shared_ptr<File> file = node->file;
-  if (node->copy && (node->copy->handles > 0 || node->copy->pins > 0 || file->CopyOf(node->copy->agent) == node->copy)) return;
+  if (const auto& copy = node->copy) {
+    const bool is_own = file->CopyOf(copy->agent) == copy || file->RestingOf(copy->agent) == copy;
+    if (copy->handles > 0 || copy->pins > 0 || is_own) return;
+  }
   if (file->current == id) file->current = 0;
   nodes_.erase(id);
   --file->nodes;
@@ -198,7 +219,7 @@ void Namespace::Prune(NodeId id) {
 }
 
 void Namespace::Prune(const std::shared_ptr<File>& file) {
-  if (file->nodes == 0 && file->copies.empty() && !file->reserved && !file->aside && file->publishing == 0) Unlink(file);
+  if (file->nodes == 0 && file->copies.empty() && file->resting.empty() && !file->reserved && !file->aside && file->publishing == 0) Unlink(file);
 }
 
 void Namespace::Prune(const std::shared_ptr<Directory>& directory) {
@@ -207,6 +228,16 @@ void Namespace::Prune(const std::shared_ptr<Directory>& directory) {
   if (directory->linked && (directory->kept || !directory->children.empty())) return;
   if (directory->linked) Unlink(directory);
   nodes_.erase(directory->node);
+}
+
+std::vector<NodeId> Namespace::TakeUnused(std::size_t count) {
+  std::vector<NodeId> unused;
+  for (auto& [id, node] : nodes_) {
+    if (!std::exchange(node.used, false) && !node.copy && id != kRootNode) unused.push_back(id);
+  }
+  std::ranges::sort(unused);
+  if (unused.size() > count) unused.resize(count);
+  return unused;
 }
 
 std::vector<std::shared_ptr<Directory>> Namespace::Directories() const {

@@ -55,6 +55,7 @@ struct WorkingCopy {
   bool stale = false;           // somebody else's version won: it is out of the namespace, and can only be parked
   bool refused = false;         // a write was answered ESTALE: every close of it is, too
   bool discarded = false;       // its own agent removed the file: nothing is published any more
+  bool other_nodes = false;     // it was also changed through a node that isn't its own: the kernel may have old pages of that
   std::uint64_t settled_changes = 0;  // content->Changes() and mode when it last was in history or parked
   vcs::FileMode settled_mode;
   std::optional<std::uint64_t> failed_changes;  // content->Changes() that could not be published: who wrote was told
@@ -62,6 +63,8 @@ struct WorkingCopy {
   vcs::MaybeVersion parked_version;
   Identity last_writer;
   Times times;
+  std::uint64_t rest = 0;  // its number among those that rest
+  std::chrono::steady_clock::time_point rests_since;
   std::optional<Metadata> made_again;  // its agent moved the file aside and made it again: what it is to be when it is published
 
   bool IsChanged() const {
@@ -95,13 +98,20 @@ struct File {
   NodeId head_ino = 0;              // st_ino of the newest version, once it has one
   int nodes = 0;                    // how many nodes, old versions included, belong to it
   int publishing = 0;               // publishes under way: name operations wait
+  bool remembered = false;          // the kernel may have the name's entry, and use it without asking
   std::shared_ptr<const MovedAside> aside;  // not there for that agent, and soon for nobody
   std::map<std::string, std::shared_ptr<WorkingCopy>> copies;  // by agent; none is stale or discarded
+  // Working copies that are over, by agent: each equals the version at head, and its node is kept for the agent's next save.
+  std::map<std::string, std::shared_ptr<WorkingCopy>> resting;
   std::shared_ptr<LockTable> locks;  // once somebody locked; shared with the files whose place it took by a rename
 
   std::shared_ptr<WorkingCopy> CopyOf(const std::string& agent) const {
     const auto found = copies.find(agent);
     return found == copies.end() ? nullptr : found->second;
+  }
+  std::shared_ptr<WorkingCopy> RestingOf(const std::string& agent) const {
+    const auto found = resting.find(agent);
+    return found == resting.end() ? nullptr : found->second;
   }
 };
 
@@ -135,6 +145,8 @@ struct Node {
   NodeId ino = 0;  // st_ino of a version
   std::uint64_t size = 0;
   vcs::FileMode mode = vcs::FileMode::kRegular;
+  bool used = false;    // opened since TakeUnused() came by
+  bool opened = false;  // a version that was opened for reading: the kernel may have its bytes
   Metadata meta;  // once it is not the file's newest version any more
 };
 
@@ -158,6 +170,10 @@ class Namespace {
   // The file's newest version is another from now on: the old one's node, if it has one, keeps what it is.
   void RetireVersion(File& file);
   Node& AddCopyNode(const std::shared_ptr<WorkingCopy>& copy);
+  // The copy is over, and equals the file's newest version, which has no node: the copy's becomes that.
+  void BecomeVersion(WorkingCopy& copy);
+  // A st_ino that no node has.
+  NodeId NewInode() { return next_node_++; }
 
   // Takes the child out of its parent: the name is free. Nodes, handles and working copies of it live on.
   static void Unlink(const std::shared_ptr<File>& file);
@@ -189,6 +205,9 @@ class Namespace {
   std::vector<std::shared_ptr<Directory>> Directories() const;
   std::vector<std::shared_ptr<WorkingCopy>> Copies() const;
   std::size_t NodeCount() const { return nodes_.size(); }
+  // At most `count` nodes of directories and versions, those first that were known first; without those that were used since
+  // the last call.
+  std::vector<NodeId> TakeUnused(std::size_t count);
 
  private:
   Node& AddNode();

@@ -37,6 +37,8 @@ class Redirects {
     const auto found = pending_.find({tid, file});
     return found == pending_.end() ? nullptr : found->second.target;
   }
+  // Was the thread sent away, and has not come back?
+  bool IsPending(pid_t tid, const File* file) const { return pending_.contains({tid, file}); }
   // The thread was answered this node when it looked the file up.
   void OnAnswer(pid_t tid, const File* file, NodeId node) {
     const auto found = pending_.find({tid, file});
@@ -61,6 +63,14 @@ class Redirects {
     return Taken{in_time, redirect.answered != 0, redirect.answered == node, std::move(redirect.target)};
   }
 
+  // The thread was sent away from a plain file whose name a version has by now: it is to write what it looks up next.
+  void RememberWriter(pid_t tid) { writers_[tid] = Clock::now() + kTimeToLive; }
+  // Is it such a thread? Only once.
+  bool TakeWriter(pid_t tid) {
+    const auto found = writers_.extract(tid);
+    return !found.empty() && found.mapped() >= Clock::now();
+  }
+
   // Forgets the redirects of callers that never came back; returns their targets.
   std::vector<std::shared_ptr<WorkingCopy>> DropExpired() {
     std::vector<std::shared_ptr<WorkingCopy>> targets;
@@ -69,6 +79,7 @@ class Redirects {
       if (entry.second.target) targets.push_back(std::move(entry.second.target));
       return true;
     });
+    std::erase_if(writers_, [now = Clock::now()](const auto& entry) { return entry.second < now; });
     return targets;
   }
 
@@ -80,6 +91,7 @@ class Redirects {
     Clock::time_point end;
   };
   std::map<std::pair<pid_t, const File*>, Redirect> pending_;
+  std::map<pid_t, Clock::time_point> writers_;  // until when
 };
 
 }  // namespace concordfs::fs

@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <ctime>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "fs/metadata.h"
 #include "vcs/object_id.h"
@@ -76,6 +78,9 @@ struct Opened {
   bool direct_io = false;   // bypass that cache: the node's pages are another's content
   bool no_flush = false;    // nothing to publish or refuse at close
   int plain_fd = -1;        // a plain file: the kernel may read and write it without us. The handle keeps it open
+  // All bytes of a node that nobody has opened before: the kernel may have them before it knows of the open, and then never
+  // asks for them. As long as the handle is open. Empty: let it ask.
+  std::string_view whole;
 };
 
 struct Created {
@@ -98,6 +103,9 @@ struct MakeMode {
 
 // Where a write goes: at its offset, or (O_APPEND, as the descriptor is just now) at the end of the file.
 enum class WriteTo { kOffset, kEnd };
+
+// How often the kernel asked for what, by the request's name: "lookup".
+using RequestCounts = std::map<std::string, std::uint64_t>;
 
 // What setattr is to change; what is empty stays.
 struct AttrChange {

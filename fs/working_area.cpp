@@ -6,17 +6,24 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "fs/file_io.h"
-#include "vcs/repo_path.h"
 
 namespace concordfs::fs {
 
-std::filesystem::path MountsFolder(const std::filesystem::path& git_dir) { return git_dir / "concordfs" / "mounts"; }
+std::filesystem::path MountsFolder(const std::filesystem::path& git_dir) {
+  return git_dir / "concordfs" / "mounts";
+}
 
-Result<std::unique_ptr<WorkingArea>> WorkingArea::Make(const std::filesystem::path& git_dir) {
+std::filesystem::path DescriptionsPath(const std::filesystem::path& mount_folder) {
+  return mount_folder / "descriptions";
+}
+
+std::filesystem::path ContentPath(const std::filesystem::path& mount_folder, ContentNumber number) {
+  return mount_folder / std::to_string(number);
+}
+
+Result<std::unique_ptr<WorkingArea>> WorkingArea::Make(const std::filesystem::path& git_dir, ContentFiles files) {
   const std::filesystem::path mounts = MountsFolder(git_dir);
   for (const auto& folder : {mounts.parent_path(), mounts}) {
     if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return SystemError(folder.string(), errno);
@@ -30,51 +37,66 @@ Result<std::unique_ptr<WorkingArea>> WorkingArea::Make(const std::filesystem::pa
     if (lock >= 0) close(lock);
     return SystemError(lock_path, number);
   }
-  return std::unique_ptr<WorkingArea>(new WorkingArea(name, lock));
+  auto descriptions = DescriptionLog::Open(DescriptionsPath(name).string());
+  if (!descriptions) {
+    close(lock);
+    return descriptions.error();
+  }
+  const std::size_t max_spare = files == ContentFiles::kUsedAgain ? kMaxSpare : 0;
+  return std::unique_ptr<WorkingArea>(new WorkingArea(name, lock, *std::move(descriptions), max_spare));
 }
 
 WorkingArea::~WorkingArea() {
-  std::error_code ignored;
-  bool has_content = false;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
-    has_content = has_content || entry.path().extension() == ".json";
-  }
   // Content that could be neither published nor parked stays for the next mount's recovery.
-  if (!has_content) std::filesystem::remove_all(folder_, ignored);
+  std::error_code ignored;
+  if (descriptions_->empty()) std::filesystem::remove_all(folder_, ignored);
   close(lock_);
 }
 
-std::string WorkingArea::NewPath() { return (folder_ / std::to_string(next_++)).string(); }
-
-Result<void> WriteDescription(const std::string& content_path, const Description& description) {
-  const nlohmann::json json = {{"agent", description.agent},
-                               {"process", description.process},
-                               {"path", vcs::Quoted(description.path)},
-                               {"base", vcs::ToString(description.base.version)},
-                               {"base_commit", description.base.commit.Hex()},
-                               {"mode", static_cast<std::uint32_t>(description.mode)}};
-  return ReplaceFile(content_path + ".json", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+std::string WorkingArea::NewPath() {
+  const MutexLock lock(mutex_);
+  return ContentPath(folder_, next_++).string();
 }
 
-Result<Description> ReadDescription(const std::string& description_path) {
-  std::ifstream file(description_path);
-  const auto json = nlohmann::json::parse(file, nullptr, false);
-  const auto broken = Error{Code::kCorrupt, description_path + ": no description of a working copy"};
-  if (!json.is_object()) return broken;
-  const auto text = [&](const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  Description description;
-  description.agent = text("agent");
-  description.process = text("process");
-  description.path = vcs::Unquoted(text("path"));
-  const auto version = vcs::ParseVersion(text("base"));
-  const auto commit = vcs::ObjectId::FromHex(text("base_commit"));
-  if (!version || !commit || description.agent.empty() || description.path.empty()) return broken;
-  description.base = vcs::Base{*version, *commit};
-  description.mode = static_cast<vcs::FileMode>(json.value("mode", static_cast<std::uint32_t>(vcs::FileMode::kRegular)));
-  return description;
+Result<ContentFile> WorkingArea::TakeFile() {
+  ContentFile file;
+  {
+    const MutexLock lock(mutex_);
+    if (!spare_.empty()) {
+      file = std::move(spare_.back());
+      spare_.pop_back();
+      return file;
+    }
+    file.number = next_++;
+  }
+  const std::string path = ContentPath(folder_, file.number).string();
+  file.descriptor = Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.descriptor.is_open()) return SystemError(path, errno);
+  return file;
+}
+
+void WorkingArea::GiveBack(ContentFile file, std::uint64_t size) {
+  if (max_spare_ == 0) return Remove(file);
+  if (size > 0 && ftruncate(file.descriptor.fd(), 0) != 0) return Remove(file);
+  {
+    const MutexLock lock(mutex_);
+    if (spare_.size() < max_spare_) {
+      spare_.push_back(std::move(file));
+      return;
+    }
+  }
+  Remove(file);
+}
+
+void WorkingArea::Remove(const ContentFile& file) {
+  unlink(ContentPath(folder_, file.number).c_str());
+}
+
+Result<void> WorkingArea::Sync() {
+  if (auto synced = descriptions_->Sync(); !synced) return synced;
+  const Descriptor folder(open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.is_open() || fsync(folder.fd()) != 0) return SystemError("fsync " + folder_.string(), errno);
+  return {};
 }
 
 }  // namespace concordfs::fs

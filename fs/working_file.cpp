@@ -13,8 +13,13 @@ namespace concordfs::fs {
 
 WorkingFile::~WorkingFile() {
   if (fd_ < 0) return;
-  close(fd_);
-  if (!described_) unlink(path_.c_str());
+  ContentFile file{number_, Descriptor(fd_)};
+  if (described_) return;  // would be lost
+  if (reusable_) {
+    area_.GiveBack(std::move(file), size_);
+  } else {
+    area_.Remove(file);
+  }
 }
 
 Result<std::size_t> WorkingFile::Read(std::uint64_t offset, std::span<char> out) {
@@ -44,20 +49,27 @@ Result<void> WorkingFile::Append(const Description& description, std::string_vie
 }
 
 Result<void> WorkingFile::WriteLocked(const Description& description, std::uint64_t offset, std::string_view data) {
-  if (max_size_ != 0 && offset + data.size() > max_size_) return Error{Code::kTooBig, description.path + ": over the maximum file size"};
+  if (max_size_ != 0 && offset + data.size() > max_size_)
+    return Error{Code::kTooBig, description.path + ": over the maximum file size"};
   if (auto prepared = Prepare(description, size_); !prepared) return prepared;
   auto written = WriteAt(fd_, offset, data);
-  struct stat now {};
-  if (fstat(fd_, &now) == 0) size_ = static_cast<std::uint64_t>(now.st_size);  // also after half a write
+  if (written) {
+    size_ = std::max<std::uint64_t>(size_, offset + data.size());
+  } else if (struct stat now{}; fstat(fd_, &now) == 0) {  // half a write, perhaps
+    size_ = static_cast<std::uint64_t>(now.st_size);
+  }
   ++changes_;
   return written;
 }
 
 Result<void> WorkingFile::Truncate(const Description& description, std::uint64_t size) {
-  if (max_size_ != 0 && size > max_size_) return Error{Code::kTooBig, description.path + ": over the maximum file size"};
+  if (max_size_ != 0 && size > max_size_)
+    return Error{Code::kTooBig, description.path + ": over the maximum file size"};
   const MutexLock lock(mutex_);
-  if (auto prepared = Prepare(description, std::min<std::uint64_t>(size, size_)); !prepared) return prepared;
-  if (ftruncate(fd_, static_cast<off_t>(size)) != 0) return SystemError("truncate", errno);
+  const std::uint64_t keep = std::min<std::uint64_t>(size, size_);
+  const std::uint64_t size_on_disk = fd_ < 0 && keep == 0 ? 0 : size_.load();
+  if (auto prepared = Prepare(description, keep); !prepared) return prepared;
+  if (size != size_on_disk && ftruncate(fd_, static_cast<off_t>(size)) != 0) return SystemError("truncate", errno);
   size_ = size;
   ++changes_;
   return {};
@@ -65,10 +77,12 @@ Result<void> WorkingFile::Truncate(const Description& description, std::uint64_t
 
 Result<void> WorkingFile::Allocate(const Description& description, int mode, std::uint64_t offset,
                                    std::uint64_t length) {
-  if (max_size_ != 0 && offset + length > max_size_) return Error{Code::kTooBig, description.path + ": over the maximum file size"};
+  if (max_size_ != 0 && offset + length > max_size_)
+    return Error{Code::kTooBig, description.path + ": over the maximum file size"};
   const MutexLock lock(mutex_);
   if (auto prepared = Prepare(description, size_); !prepared) return prepared;
-  if (fallocate(fd_, mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) return SystemError("fallocate", errno);
+  if (fallocate(fd_, mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0)
+    return SystemError("fallocate", errno);
   struct stat now {};
   if (fstat(fd_, &now) == 0) size_ = static_cast<std::uint64_t>(now.st_size);
   ++changes_;
@@ -87,14 +101,8 @@ Result<void> WorkingFile::Sync() {
   const MutexLock lock(mutex_);
   if (fd_ < 0) return {};  // nothing but the base's bytes
   if (fsync(fd_) != 0) return SystemError("fsync", errno);
-  for (const std::string& path : {path_ + ".json", area_.folder().string()}) {
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) continue;  // not described: published meanwhile
-    const int failed = fsync(fd) != 0 ? errno : 0;
-    close(fd);
-    if (failed != 0) return SystemError("fsync " + path, failed);
-  }
-  return {};
+  reusable_ = false;  // what the disk says about it may be older than what is in it, after a power cut
+  return area_.Sync();
 }
 
 Result<WorkingFile::Stored> WorkingFile::StoreAsBlob(vcs::Store& store) {
@@ -102,6 +110,20 @@ Result<WorkingFile::Stored> WorkingFile::StoreAsBlob(vcs::Store& store) {
   const auto blob = fd_ >= 0 ? store.AddBlob(fd_, size_) : blob_ ? Result<vcs::ObjectId>(*blob_) : store.AddBlob("");
   if (!blob) return blob.error();
   return Stored{*blob, size_, changes_};
+}
+
+Result<WorkingFile::Prepared> WorkingFile::PrepareBlob(vcs::Store& store) {
+  {
+    const MutexLock lock(mutex_);
+    if (fd_ >= 0) {
+      auto blob = store.PrepareBlob(fd_, size_);
+      if (!blob) return blob.error();
+      return Prepared{{blob->id, size_, changes_}, std::move(blob->bytes)};
+    }
+  }
+  const auto stored = StoreAsBlob(store);
+  if (!stored) return stored.error();
+  return Prepared{*stored, std::nullopt};
 }
 
 void WorkingFile::Undescribe(std::uint64_t changes) {
@@ -117,13 +139,13 @@ void WorkingFile::GiveUp() {
 void WorkingFile::UndescribeLocked() {
   if (!described_) return;
   described_ = false;
-  unlink((path_ + ".json").c_str());
+  if (!area_.descriptions().Drop(number_)) reusable_ = false;
 }
 
 void WorkingFile::DescribeAgain(const Description& description) {
   const MutexLock lock(mutex_);
   // A failure leaves the old name in place: found under the wrong path is better than not found.
-  if (described_) (void)WriteDescription(path_, description);
+  if (described_) (void)area_.descriptions().Describe(number_, description);
 }
 
 Result<std::unique_ptr<WorkingFile>> WorkingFile::Clone(const Description& description) {
@@ -138,7 +160,8 @@ Result<std::unique_ptr<WorkingFile>> WorkingFile::Clone(const Description& descr
     const auto count = ReadAt(fd_, offset, buffer);
     if (!count) return count.error();
     if (*count == 0) break;
-    if (auto written = WriteAt(clone->fd_, offset, std::string_view(buffer).substr(0, *count)); !written) return written.error();
+    if (auto written = WriteAt(clone->fd_, offset, std::string_view(buffer).substr(0, *count)); !written)
+      return written.error();
     offset += *count;
   }
   return clone;
@@ -151,25 +174,23 @@ Result<void> WorkingFile::Prepare(const Description& description, std::uint64_t 
       if (!opened) return opened.error();
       base_ = *std::move(opened);
     }
-    const std::string path = area_.NewPath();
-    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return SystemError(path, errno);
-    const auto copied = base_ && keep > 0 ? base_->CopyTo(fd) : Result<void>();
-    const auto described = copied ? WriteDescription(path, description) : copied;
-    if (!described) {
-      close(fd);
-      unlink(path.c_str());
-      return described;
+    auto file = area_.TakeFile();
+    if (!file) return file.error();
+    auto prepared = base_ && keep > 0 ? base_->CopyTo(file->descriptor.fd()) : Result<void>();
+    if (prepared) prepared = area_.descriptions().Describe(file->number, description);
+    if (!prepared) {
+      area_.Remove(*file);
+      return prepared;
     }
-    fd_ = fd;
-    path_ = path;
+    fd_ = file->descriptor.Release();
+    number_ = file->number;
     described_ = true;
     base_.reset();
     blob_.reset();
     return {};
   }
   if (described_) return {};
-  if (auto described = WriteDescription(path_, description); !described) return described;
+  if (auto described = area_.descriptions().Describe(number_, description); !described) return described;
   described_ = true;
   return {};
 }

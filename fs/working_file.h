@@ -25,7 +25,7 @@ class WorkingFile {
   WorkingFile(WorkingArea& area, ContentCache& contents, std::optional<vcs::ObjectId> blob, std::uint64_t size,
               std::uint64_t max_size)
       : area_(area), contents_(contents), max_size_(max_size), blob_(blob), size_(size) {}
-  ~WorkingFile();  // removes the file, unless it still is described (that is: would be lost)
+  ~WorkingFile();  // gives the file back, unless it still is described (that is: would be lost)
   WorkingFile(const WorkingFile&) = delete;
   WorkingFile& operator=(const WorkingFile&) = delete;
 
@@ -53,6 +53,11 @@ class WorkingFile {
     std::uint64_t changes = 0;
   };
   Result<Stored> StoreAsBlob(vcs::Store& store) EXCLUDES(mutex_);
+  // The same, but the publication that names the blob may have to bring its bytes. Errors: those of Store::PrepareBlob.
+  struct Prepared : Stored {
+    std::optional<vcs::SharedBytes> bytes;  // of a blob that is not stored yet
+  };
+  Result<Prepared> PrepareBlob(vcs::Store& store) EXCLUDES(mutex_);
   // The bytes as they were after so many changes are in history, or parked: if they still are those, a crash loses
   // nothing any more.
   void Undescribe(std::uint64_t changes) EXCLUDES(mutex_);
@@ -79,8 +84,9 @@ class WorkingFile {
   std::optional<vcs::ObjectId> blob_ GUARDED_BY(mutex_);
   std::shared_ptr<const Content> base_ GUARDED_BY(mutex_);  // of blob_, once it was needed
   int fd_ GUARDED_BY(mutex_) = -1;                          // the own file, from the first change on
-  std::string path_ GUARDED_BY(mutex_);
+  ContentNumber number_ GUARDED_BY(mutex_) = 0;             // of that file
   bool described_ GUARDED_BY(mutex_) = false;
+  bool reusable_ GUARDED_BY(mutex_) = true;  // the file may hold another content afterwards
   // Own synchronisation; written under mutex_.
   std::atomic<std::uint64_t> size_;
   std::atomic<std::uint64_t> changes_{0};

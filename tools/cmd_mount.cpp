@@ -1,5 +1,6 @@
 // concordfs mount: serve a branch as a directory.
 #include <memory>
+#include <utility>
 
 #include "tools/background.h"
 #include "tools/commands.h"
@@ -8,6 +9,7 @@
 #include "tools/exit_status.h"
 #include "tools/mount_options.h"
 #include "tools/mount_point.h"
+#include "tools/remote_mount.h"
 
 namespace concordfs::tools {
 namespace {
@@ -19,6 +21,15 @@ struct MountArguments {
   std::string agent;
   std::string durability;
   std::string max_file_size;
+  std::string cache_memory;
+  std::string remote;
+  std::string ssh_key;
+  std::string remote_token_file;
+  std::string fetch_period;
+  std::string remote_timeout;
+  std::string push;
+  std::string push_backlog;
+  bool push_rejected = false;
   bool read_only = false;
   bool allow_other = false;
   bool foreground = false;
@@ -30,6 +41,28 @@ struct MountArguments {
   std::vector<std::string> option_lists;
 };
 
+// Puts what is said in its place, if anything is.
+template <class T>
+Result<void> ReadGiven(const std::string& text, Result<T> (*parse)(std::string_view), T& place) {
+  if (text.empty()) return {};
+  auto value = parse(text);
+  if (!value) return value.error();
+  place = *std::move(value);
+  return {};
+}
+
+Result<void> ReadRemoteArguments(const MountArguments& arguments, MountRequest& request) {
+  if (!arguments.remote.empty()) request.remote = arguments.remote;
+  if (!arguments.ssh_key.empty()) request.ssh_key = std::filesystem::absolute(arguments.ssh_key);
+  if (!arguments.remote_token_file.empty()) request.remote_token_file = std::filesystem::absolute(arguments.remote_token_file);
+  if (const auto read = ReadGiven(arguments.fetch_period, ParseSeconds, request.fetch_period); !read) return read.error();
+  if (const auto read = ReadGiven(arguments.remote_timeout, ParseSeconds, request.remote_timeout); !read) return read.error();
+  if (const auto read = ReadGiven(arguments.push, ParsePushMode, request.push); !read) return read.error();
+  if (const auto read = ReadGiven(arguments.push_backlog, ParseBacklog, request.push_backlog); !read) return read.error();
+  request.push_rejected |= arguments.push_rejected;
+  return {};
+}
+
 // The lists behind -o first, then our own options: what is said in full counts more.
 Result<MountRequest> MakeRequest(const MountArguments& arguments) {
   MountRequest request;
@@ -38,31 +71,28 @@ Result<MountRequest> MakeRequest(const MountArguments& arguments) {
   }
   if (!arguments.branch.empty()) request.branch = arguments.branch;
   if (!arguments.agent.empty()) request.agent = arguments.agent;
-  if (!arguments.durability.empty()) {
-    const auto durability = ParseDurability(arguments.durability);
-    if (!durability) return durability.error();
-    request.durability = *durability;
-  }
-  if (!arguments.max_file_size.empty()) {
-    const auto size = ParseByteCount(arguments.max_file_size);
-    if (!size) return size.error();
-    request.max_file_size = *size;
-  }
+  if (const auto read = ReadGiven(arguments.durability, ParseDurability, request.durability); !read) return read.error();
+  if (const auto read = ReadGiven(arguments.max_file_size, ParseByteCount, request.max_file_size); !read) return read.error();
+  if (const auto read = ReadGiven(arguments.cache_memory, ParseByteCount, request.cache_memory); !read) return read.error();
+  if (const auto read = ReadRemoteArguments(arguments, request); !read) return read.error();
   request.scratch.insert(request.scratch.end(), arguments.scratch.begin(), arguments.scratch.end());
   request.temporaries.insert(request.temporaries.end(), arguments.temporaries.begin(), arguments.temporaries.end());
   if (arguments.no_passthrough) request.passthrough = false;
   if (arguments.no_default_temporaries) request.default_temporaries = false;
   request.read_only |= arguments.read_only;
   request.allow_other |= arguments.allow_other;
+  if (const auto checked = CheckTogether(request); !checked) return checked.error();
   return request;
 }
 
 int RunMount(const MountArguments& arguments) {
+  auto token = TakeTokenFromEnvironment();
   auto request = MakeRequest(arguments);
   if (!request) {
     Complain("mount: " + request.error().message);
     return kExitUsage;
   }
+  request->remote_token = std::move(token);
   // The daemon changes its directory, so no path may stay relative.
   request->repository = std::filesystem::absolute(arguments.repository);
   const auto mountpoint = ResolveMountPoint(arguments.mountpoint);
@@ -72,6 +102,38 @@ int RunMount(const MountArguments& arguments) {
   const auto served = arguments.foreground ? ServeMount(*request, LogTo::kFileAndStderr, [] { return true; })
                                            : ServeInBackground(*request);
   return served ? kExitOk : Fail(served.error());
+}
+
+void AddRemoteOptions(CLI::App& command, MountArguments& arguments) {
+  command
+      .add_option("--remote", arguments.remote,
+                  "Publish to a git remote's branch first: a close succeeds when the remote has it. A remote's name in REPO's "
+                  "configuration, a path, or a git://, ssh://, http:// or https:// URL; a REPO that is missing is made")
+      ->type_name("NAME|URL");
+  command.add_option("--ssh-key", arguments.ssh_key, "The key for the remote (default: what ssh finds, and the agent)")
+      ->type_name("FILE");
+  command
+      .add_option("--remote-token-file", arguments.remote_token_file,
+                  "A file that only its owner may read, with the token or password for a remote by http:// or https:// (default: "
+                  "the variable CONCORDFS_REMOTE_TOKEN, or what git's credential helpers have)")
+      ->type_name("FILE");
+  command.add_option("--fetch-period", arguments.fetch_period, "How often to ask the remote for what is new (default: 2)")
+      ->type_name("SECONDS");
+  command
+      .add_option("--remote-timeout", arguments.remote_timeout,
+                  "How long to wait for a remote that says nothing, and to try again to reach it (default: 10)")
+      ->type_name("SECONDS");
+  command
+      .add_option("--push", arguments.push,
+                  "When a close succeeds: when the remote has the commit (sync, the default), or when it is committed here "
+                  "and will be pushed (async): it may lose to another machine's then, and is parked")
+      ->type_name("sync|async");
+  command
+      .add_option("--push-backlog", arguments.push_backlog,
+                  "With --push async, how many commits may wait to be pushed; 0: any number (default: 100000)")
+      ->type_name("COMMITS");
+  command.add_flag("--push-rejected", arguments.push_rejected,
+                   "Push what is parked, too, so that it can be had on another machine");
 }
 
 // What mount(8) gives to its helpers: mount.concordfs SOURCE DIRECTORY [-sfnv] [-o OPTIONS] [-t TYPE].
@@ -104,6 +166,11 @@ void AddMountCommand(CLI::App& app, int& exit_status) {
       ->type_name("process|power");
   command->add_option("--max-file-size", arguments->max_file_size, "In bytes, or with K, M, G, T; 0: any (default: 4G)")
       ->type_name("N");
+  command
+      ->add_option("--cache-memory", arguments->cache_memory,
+                   "What the daemon may use for its caches, in bytes, or with K, M, G, T (default: 96M)")
+      ->type_name("N");
+  AddRemoteOptions(*command, *arguments);
   const auto check_pattern = [](const std::string& pattern) {
     const auto checked = CheckPattern(pattern);
     return checked ? std::string() : checked.error().message;
@@ -128,8 +195,10 @@ void AddMountCommand(CLI::App& app, int& exit_status) {
   command->add_flag("--foreground", arguments->foreground, "Stay here, and log to stderr as well");
   command
       ->add_option("-o", arguments->option_lists,
-                   "Options as in fstab: branch=, agent=, durability=, max_file_size=, uid=, gid=, "
-                   "scratch=, temporary=, no_default_temporaries, no_passthrough, ro, allow_other, and libfuse's own")
+                   "Options as in fstab: branch=, agent=, durability=, max_file_size=, cache_memory=, uid=, gid=, "
+                   "scratch=, temporary=, no_default_temporaries, no_passthrough, remote=, ssh_key=, "
+                   "remote_token_file=, fetch_period=, remote_timeout=, push=, push_backlog=, push_rejected, ro, "
+                   "allow_other, and libfuse's own")
       ->type_name("OPTIONS")
       ->allow_extra_args(false);
   AddHelperOptions(*command, *arguments);

@@ -48,6 +48,8 @@ Result<void> Drain(const std::filesystem::path& mountpoint) {
   const int kept = report.value("kept", 0);
   const std::string where = vcs::Quoted(mountpoint.native());
   if (parked > 0) Complain(where + ": " + std::to_string(parked) + " open changes were refused and parked");
+  const auto unpushed = report.value("unpushed", std::uint64_t{0});
+  if (unpushed > 0) Complain(where + ": " + std::to_string(unpushed) + " commits are not on the remote yet; the next mount pushes them");
   if (kept > 0) Complain(where + ": " + std::to_string(kept) + " open changes are kept; the next mount recovers them");
   return {};
 }

@@ -68,6 +68,7 @@ int RunCommandLine(const std::vector<std::string>& argv) {
   AddStatusCommand(app, exit_status);
   AddRejectedCommand(app, exit_status);
   AddRefreshCommand(app, exit_status);
+  AddSyncCommand(app, exit_status);
   AddVersionFlags(app);
   try {
     std::reverse(args.begin(), args.end());  // the parser takes them from the end

@@ -17,6 +17,7 @@ void AddUmountCommand(CLI::App& app, int& exit_status);
 // "--" on, which the parser must not see.
 void AddRunCommand(CLI::App& app, int& exit_status, const std::vector<std::string>& argv,
                    const std::vector<std::string>& behind);
+void AddSyncCommand(CLI::App& app, int& exit_status);
 void AddStatusCommand(CLI::App& app, int& exit_status);
 void AddRejectedCommand(CLI::App& app, int& exit_status);
 void AddRefreshCommand(CLI::App& app, int& exit_status);

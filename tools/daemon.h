@@ -9,7 +9,7 @@
 
 namespace concordfs::tools {
 
-// Serves until the file system is unmounted, or SIGTERM, SIGINT or SIGHUP came; either way what is open has been
+// Serves until the file system is unmounted, or SIGTERM, SIGINT or (without a remote) SIGHUP came; either way what is open has been
 // published or parked, and the mount is gone, when it returns. What it clears away or recovers from a daemon that died
 // is said on stderr and in the log.
 //

@@ -58,6 +58,33 @@ Result<void> Assign(T& place, Result<T> value) {
   return {};
 }
 
+// Nothing for an option that isn't about the remote.
+std::optional<Result<void>> ReadRemoteOption(const std::string& option, std::string_view name, std::string_view value, MountRequest& request) {
+  if (name == "remote") {
+    if (value.empty()) return BadValue(option, "a remote is expected");
+    request.remote = value;
+  } else if (name == "ssh_key") {
+    if (value.empty()) return BadValue(option, "a file is expected");
+    request.ssh_key = std::filesystem::absolute(value);
+  } else if (name == "remote_token_file") {
+    if (value.empty()) return BadValue(option, "a file is expected");
+    request.remote_token_file = std::filesystem::absolute(value);
+  } else if (name == "fetch_period") {
+    return Assign(request.fetch_period, ParseSeconds(value));
+  } else if (name == "remote_timeout") {
+    return Assign(request.remote_timeout, ParseSeconds(value));
+  } else if (name == "push") {
+    return Assign(request.push, ParsePushMode(value));
+  } else if (name == "push_backlog") {
+    return Assign(request.push_backlog, ParseBacklog(value));
+  } else if (option == "push_rejected") {
+    request.push_rejected = true;
+  } else {
+    return std::nullopt;
+  }
+  return Result<void>();
+}
+
 Result<void> ReadOption(const std::string& option, MountRequest& request) {
   const std::size_t equals = option.find('=');
   const std::string_view name = std::string_view(option).substr(0, equals);
@@ -84,10 +111,14 @@ Result<void> ReadOption(const std::string& option, MountRequest& request) {
     return Assign(request.durability, ParseDurability(value));
   } else if (name == "max_file_size") {
     return Assign(request.max_file_size, ParseByteCount(value));
+  } else if (name == "cache_memory") {
+    return Assign(request.cache_memory, ParseByteCount(value));
   } else if (name == "uid") {
     return Assign(request.uid, ParseId<uid_t>(option, value));
   } else if (name == "gid") {
     return Assign(request.gid, ParseId<gid_t>(option, value));
+  } else if (const auto remote = ReadRemoteOption(option, name, value, request)) {
+    return *remote;
   } else if (!IsIgnored(option)) {
     request.fuse_options.push_back(option);
   }
@@ -107,6 +138,24 @@ Result<vcs::git::Durability> ParseDurability(std::string_view text) {
   if (text == "process") return vcs::git::Durability::kProcess;
   if (text == "power") return vcs::git::Durability::kPower;
   return MakeError(Code::kInvalidArgument, "durability " + vcs::Quoted(text), "it is either process or power");
+}
+
+Result<vcs::PushMode> ParsePushMode(std::string_view text) {
+  if (text == "sync") return vcs::PushMode::kSync;
+  if (text == "async") return vcs::PushMode::kAsync;
+  return MakeError(Code::kInvalidArgument, "push " + vcs::Quoted(text), "it is either sync or async");
+}
+
+Result<std::uint64_t> ParseBacklog(std::string_view text) {
+  const auto number = ParseDecimal<std::uint64_t>(text);
+  if (!number) return MakeError(Code::kInvalidArgument, "push backlog " + vcs::Quoted(text), "a number of commits is expected");
+  return *number;
+}
+
+Result<void> CheckTogether(const MountRequest& request) {
+  const bool is_async = request.push == vcs::PushMode::kAsync;
+  if (!request.remote.empty() || (!is_async && !request.push_rejected)) return {};
+  return MakeError(Code::kInvalidArgument, is_async ? "push async" : "push rejected", "there is no remote to push to; --remote names one");
 }
 
 const char* DurabilityName(vcs::git::Durability durability) {
@@ -134,6 +183,17 @@ Result<std::uint64_t> ParseByteCount(std::string_view text) {
   return number << shift;
 }
 
+Result<std::chrono::milliseconds> ParseSeconds(std::string_view text) {
+  constexpr double kDay = 86'400;
+  double seconds = 0;
+  const char* const text_end = text.data() + text.size();
+  const auto [end, failed] = std::from_chars(text.data(), text_end, seconds, std::chars_format::fixed);
+  if (failed != std::errc() || end != text_end || !(seconds >= 0.001 && seconds <= kDay)) {
+    return MakeError(Code::kInvalidArgument, "time " + vcs::Quoted(text), "a number of seconds is expected, up to a day");
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
 Result<void> CheckAgentName(std::string_view name) {
   if (name.empty()) return MakeError(Code::kInvalidArgument, "agent", "the name is empty");
   return {};
@@ -146,8 +206,8 @@ Result<void> CheckPattern(std::string_view pattern) {
 }
 
 std::vector<std::string> WithMountCommand(std::string_view program, std::vector<std::string> args) {
-  constexpr std::array<std::string_view, 7> kCommands = {"init",     "mount",   "umount", "run",
-                                                         "rejected", "refresh", "status"};
+  constexpr std::array<std::string_view, 8> kCommands = {"init",     "mount",   "umount", "run",
+                                                         "rejected", "refresh", "status", "sync"};
   const std::string_view name = program.substr(program.rfind('/') + 1);  // npos + 1 is 0
   const bool is_helper = name.starts_with("mount.");
   const bool is_mount_fuse = args.size() >= 3 && args[2] == "-o" && !args[0].starts_with('-') &&

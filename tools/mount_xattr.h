@@ -17,6 +17,7 @@ constexpr const char* kStatusXattr = "user.concordfs.status";          // JSON
 constexpr const char* kRefusalsXattr = "user.concordfs.refusals";      // decimal: of the calling agent, since the mount
 constexpr const char* kDrainXattr = "user.concordfs.drain";            // set to "1"; get: JSON of the last drain
 constexpr const char* kRefreshXattr = "user.concordfs.refresh";        // set on a directory: the name of an entry in it
+constexpr const char* kSyncXattr = "user.concordfs.sync";              // set to "1": ask the mount's remote now
 
 // The attribute's value. Blocks until the daemon answers.
 // Errors: kNotSupported (the path is in no concordfs mount); otherwise those of getxattr(2).

@@ -22,8 +22,8 @@ void SignalThread::BlockSignals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-SignalThread::SignalThread(std::function<void(int)> on_signal)
-    : on_signal_(std::move(on_signal)), thread_([this] { Run(); }) {}
+SignalThread::SignalThread(std::function<void(int)> on_stop, std::function<void()> on_hang_up)
+    : on_stop_(std::move(on_stop)), on_hang_up_(std::move(on_hang_up)), thread_([this] { Run(); }) {}
 
 SignalThread::~SignalThread() {
   ending_ = true;
@@ -38,8 +38,12 @@ void SignalThread::Run() {
     int signal_number = 0;
     if (sigwait(&signals, &signal_number) != 0) continue;
     if (ending_) return;
+    if (signal_number == SIGHUP && on_hang_up_) {
+      if (!called) on_hang_up_();
+      continue;
+    }
     if (std::exchange(called, true)) continue;
-    on_signal_(signal_number);
+    on_stop_(signal_number);
   }
 }
 

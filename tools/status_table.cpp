@@ -55,6 +55,34 @@ std::string Scratch(const json& status) {
          ", write requests " + Shown(*found, "write_requests");
 }
 
+std::string MaintenanceLine(const json& status) {
+  const auto found = status.find("maintenance");
+  if (found == status.end() || !found->is_object()) return "none";
+  std::string line = Shown(*found, "packs") + " packs, " + Shown(*found, "pending") + " loose objects to be packed";
+  const std::string failure = found->value("last_failure", "");
+  return failure.empty() ? line : line + "; failed " + Shown(*found, "failures") + " times, last: " + failure;
+}
+
+std::string RemoteLine(const json& status) {
+  const auto found = status.find("remote");
+  if (found == status.end() || !found->is_object()) return "";
+  std::string line = "remote      " + Shown(*found, "url") + ": " + Shown(*found, "state") + ", answered " + Shown(*found, "lag") +
+                     " s ago; " + Shown(*found, "pushes") + " pushes (the last took " + Shown(*found, "last_push_ms") + " ms), " +
+                     Shown(*found, "refused") + " refused, " + Shown(*found, "fetches") + " fetches, " +
+                     Shown(*found, "failures") + " failures\n";
+  if (found->value("push", "") == "async") {
+    line += "            push async: " + Shown(*found, "waiting") + " commits wait, the oldest for " + Shown(*found, "oldest") + " s; " +
+            Shown(*found, "lost") + " lost, of which agents have to hear of " + Shown(*found, "lost_untold") + " paths\n";
+  }
+  if (const auto parked = found->find("rejected"); parked != found->end()) {
+    line += "            parked work: " + Shown(*parked, "pushed") + " pushed, " + Shown(*parked, "waiting") + " wait, " +
+            Shown(*parked, "declined") + " declined\n";
+  }
+  const std::string error = found->value("last_error", "");
+  if (found->value("state", "") != "up to date" && !error.empty()) line += "            " + error + '\n';
+  return line;
+}
+
 std::string WorkingCopies(const json& agent) {
   const json& copies = List(agent, "working_copies");
   if (copies.empty()) return "";
@@ -74,8 +102,10 @@ std::string StatusTable(const json& status) {
   text += "branch      " + Shown(status, "branch") + " at " + Shown(status, "head").substr(0, kShortHexSize) + '\n';
   text += "mounted on  " + Shown(status, "mountpoint") + ", pid " + Shown(status, "pid") + ", durability " +
           Shown(status, "durability") + (status.value("read_only", false) ? ", read-only" : "") + '\n';
+  text += RemoteLine(status);
   text += "counters    " + Counters(status) + '\n';
   text += "scratch     " + Scratch(status) + '\n';
+  text += "maintenance " + MaintenanceLine(status) + '\n';
   const json& agents = List(status, "agents");
   text += agents.empty() ? "agents      none yet\n" : "agents\n";
   for (const json& agent : agents) {

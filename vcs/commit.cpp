@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "vcs/store.h"
+
 namespace concordfs::vcs {
 namespace {
 
@@ -63,6 +65,29 @@ Result<Commit> Commit::Parse(std::string_view text) {
   return commit;
 }
 
+Result<Commit> ReadCommit(Store& store, const ObjectId& id) {
+  const auto text = store.Read(id, ObjectKind::kCommit);
+  if (!text) return text.error();
+  auto commit = Commit::Parse(*text);
+  if (!commit) return Error{commit.code(), id.Hex() + ": " + commit.error().message};
+  return commit;
+}
+
+std::string WithPlace(std::string_view text, const ObjectId& tree, const ObjectId& parent) {
+  std::string placed = "tree " + tree.Hex() + "\nparent " + parent.Hex() + "\n";
+  bool is_left_out = false;
+  while (!text.empty() && text.front() != '\n') {
+    const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+    const std::string_view key = line.substr(0, line.find(' '));
+    // A line that begins with a space goes on with the header before it.
+    if (!key.empty()) is_left_out = key == "tree" || key == "parent" || key.starts_with("gpgsig");
+    if (!is_left_out) placed += line;
+    text.remove_prefix(line.size());
+  }
+  placed += text;
+  return placed;
+}
+
 Signature AgentSignature(const std::string& agent, std::int64_t time_s) {
   return Signature{agent, agent + "@concordfs", time_s};
 }
@@ -103,6 +128,13 @@ std::string FindTrailer(std::string_view message, std::string_view name) {
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
   }
   return value;
+}
+
+std::string WithoutTrailers(std::string_view message) {
+  const std::string_view trimmed = TrimmedEnd(message);
+  const std::size_t paragraph = trimmed.rfind("\n\n");
+  const bool has_trailers = paragraph != std::string_view::npos && !FindTrailer(message, "Concord-Agent").empty();
+  return std::string(has_trailers ? TrimmedEnd(trimmed.substr(0, paragraph)) : trimmed);
 }
 
 }  // namespace concordfs::vcs

@@ -31,6 +31,15 @@ struct Commit {
   static Result<Commit> Parse(std::string_view text);
 };
 
+class Store;
+
+// Errors: those of Store::Read; kCorrupt, with the commit's id.
+Result<Commit> ReadCommit(Store& store, const ObjectId& id);
+
+// A commit's text with another tree and another parent, one: all else stays as it is, byte by byte, but for a signature, which
+// would be wrong.
+std::string WithPlace(std::string_view text, const ObjectId& tree, const ObjectId& parent);
+
 // The author of an agent's commits, and the committer of all of them (R14).
 Signature AgentSignature(const std::string& agent, std::int64_t time_s);
 Signature CommitterSignature(std::int64_t time_s);
@@ -42,5 +51,7 @@ using Trailers = std::vector<std::pair<std::string, std::string>>;  // "Concord-
 std::string ComposeMessage(const std::string& subject, const std::string& custom, const Trailers& trailers);
 // The value of the last trailer of that name in a message's last paragraph, or "".
 std::string FindTrailer(std::string_view message, std::string_view name);
+// The message without its last paragraph, where that is our trailers.
+std::string WithoutTrailers(std::string_view message);
 
 }  // namespace concordfs::vcs

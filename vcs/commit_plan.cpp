@@ -58,6 +58,15 @@ Outcome CommitPlan::DecideChange(const CommitRequest& request, const PublishChan
   const auto edited = change.content ? editor_.Put(change.path, change.content->mode, change.content->blob)
                                      : editor_.Remove(change.path);
   if (!edited) return IsInTheWay(edited.code()) ? outcome : Failed(edited.error(), change.path);
+  if (change.content) {
+    std::optional<ObjectId> like;
+    if (at->version) like = at->version->blob;
+    if (change.bytes) {
+      objects_.push_back({change.content->blob, ObjectKind::kBlob, *change.bytes, like});
+    } else {
+      stored_.push_back({change.content->blob, like});
+    }
+  }
   outcome.kind = Outcome::Kind::kPublished;
   outcome.now = change.content;
   outcome.commit = AddCommit(request, SubjectOf(at->version, change.content, change.path), change.base.version);
@@ -86,8 +95,10 @@ Outcome CommitPlan::DecideRename(const CommitRequest& request, const PublishRena
     return outcome;
   }
   std::optional<TreeEntry> moved = from->entry;
-  if (rename.unpublished && from->entry) {  // somebody else published that name: it is not the submitter's content any more
-    return Failed(Error{Code::kRefMoved, "rename: " + Quoted(rename.from.text()) + " was published meanwhile"}, rename.to);
+  if (rename.unpublished &&
+      from->entry) {  // somebody else published that name: it is not the submitter's content any more
+    return Failed(Error{Code::kRefMoved, "rename: " + Quoted(rename.from.text()) + " was published meanwhile"},
+                  rename.to);
   }
   if (rename.unpublished) moved = TreeEntry{"", rename.unpublished->mode, rename.unpublished->blob};
   if (!moved && rename.from_published)
@@ -146,12 +157,9 @@ ObjectId CommitPlan::AddCommit(const CommitRequest& request, const std::string& 
   Trailers trailers = {{"Concord-Agent", request.agent}, {"Concord-Base", ToString(base)}};
   if (!request.process.empty()) trailers.emplace_back("Concord-Process", request.process);
   commit.message = ComposeMessage(subject, request.message, trailers);
-  NewObject object;
-  object.kind = ObjectKind::kCommit;
-  object.bytes = commit.Encode();
-  object.id = trees_.store().Hash(object.kind, object.bytes);
-  tip_ = Head{object.id, commit.tree, time_s_};
-  objects_.push_back(std::move(object));
+  const SharedBytes bytes(commit.Encode());
+  tip_ = Head{trees_.store().Hash(ObjectKind::kCommit, bytes), commit.tree, time_s_};
+  objects_.push_back({tip_.commit, ObjectKind::kCommit, bytes});
   return tip_.commit;
 }
 

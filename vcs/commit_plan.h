@@ -20,6 +20,7 @@ class CommitPlan {
 
   const Head& tip() const { return tip_; }
   const std::vector<NewObject>& objects() const { return objects_; }
+  const std::vector<StoredBlob>& stored() const { return stored_; }
   // The batch was published: its trees can be read without the store.
   void KeepTrees() { editor_.KeepTakenTrees(); }
 
@@ -44,6 +45,7 @@ class CommitPlan {
   Head tip_;
   const std::int64_t time_s_;
   std::vector<NewObject> objects_;
+  std::vector<StoredBlob> stored_;
   std::vector<std::pair<RepoPath, RepoPath>> renames_;  // decided in this plan: later changes follow them
 };
 

@@ -16,6 +16,7 @@
 #define REQUIRES(...) CONCORDFS_THREAD(requires_capability(__VA_ARGS__))
 #define EXCLUDES(...) CONCORDFS_THREAD(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) CONCORDFS_THREAD(acquire_capability(__VA_ARGS__))
+#define TRY_ACQUIRE(...) CONCORDFS_THREAD(try_acquire_capability(__VA_ARGS__))
 #define RELEASE(...) CONCORDFS_THREAD(release_capability(__VA_ARGS__))
 #define ACQUIRED_BEFORE(...) CONCORDFS_THREAD(acquired_before(__VA_ARGS__))
 #define NO_THREAD_SAFETY_ANALYSIS CONCORDFS_THREAD(no_thread_safety_analysis)
@@ -26,6 +27,7 @@ class CAPABILITY("mutex") Mutex {
  public:
   void Lock() ACQUIRE() { mutex_.lock(); }
   void Unlock() RELEASE() { mutex_.unlock(); }
+  bool TryLock() TRY_ACQUIRE(true) { return mutex_.try_lock(); }
 
  private:
   friend class CondVar;

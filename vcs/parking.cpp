@@ -19,9 +19,7 @@ std::string FindWinner(TreeReader& trees, const ObjectId& tip, const RepoPath& p
   ObjectId at = tip;
   std::string author;
   for (int i = 0; i < kMaxWinnerSearch; ++i) {
-    const auto bytes = trees.store().Read(at, ObjectKind::kCommit);
-    if (!bytes) return "";
-    const auto commit = Commit::Parse(*bytes);
+    const auto commit = ReadCommit(trees.store(), at);
     if (!commit) return "";
     const auto entry = trees.Find(commit->tree, path);
     if (!entry) return "";
@@ -35,23 +33,38 @@ std::string FindWinner(TreeReader& trees, const ObjectId& tip, const RepoPath& p
   return "";
 }
 
-// The tree of the parked commit: the base's, with the refused content at the path. A file in the way of the path, or a
-// directory at it, goes: this is what the agent wanted to see there.
-Result<void> PutContent(TreeEditor& editor, const ParkRequest& request) {
-  if (!request.content) return editor.Remove(request.path);
-  const auto put = editor.Put(request.path, request.content->mode, request.content->blob);
-  if (put || (put.code() != Code::kIsDirectory && put.code() != Code::kNotDirectory)) return put;
-  RepoPath blocked = request.path;
-  for (RepoPath at = request.path; !at.IsRoot(); at = at.Parent()) {
+// What blocks the path, a file in its way or a directory at it, goes.
+Result<void> Unblock(TreeEditor& editor, const RepoPath& path) {
+  for (RepoPath at = path; !at.IsRoot(); at = at.Parent()) {
     const auto entry = editor.Find(at);
     if (!entry) return entry.error();
-    if (*entry) {
-      blocked = at;
-      break;
-    }
+    if (*entry) return editor.Remove(at);
   }
-  if (auto removed = editor.Remove(blocked); !removed) return removed;
-  return editor.Put(request.path, request.content->mode, request.content->blob);
+  return {};
+}
+
+// The tree of the parked commit: the base's, with the refused content at the path: this is what the agent wanted to see there.
+Result<void> PutContent(TreeEditor& editor, const RepoPath& path, FileMode mode, const ObjectId& id) {
+  const auto put = editor.Put(path, mode, id);
+  if (put || (put.code() != Code::kIsDirectory && put.code() != Code::kNotDirectory)) return put;
+  if (auto unblocked = Unblock(editor, path); !unblocked) return unblocked;
+  return editor.Put(path, mode, id);
+}
+
+Result<void> PutChanges(TreeEditor& editor, const std::vector<PathChange>& changes) {
+  for (const PathChange& change : changes) {
+    if (change.after) continue;
+    if (auto removed = editor.Remove(change.path); !removed) return removed;
+  }
+  for (const PathChange& change : changes) {
+    if (!change.after) continue;
+    if (auto put = PutContent(editor, change.path, change.after->mode, change.after->id); !put) return put;
+  }
+  return {};
+}
+
+std::string RefOf(std::string_view prefix, const std::string& agent, const ObjectId& id) {
+  return std::string(prefix) + agent + '/' + id.Hex().substr(0, kIdSize);
 }
 
 Parked ReadParked(const Ref& ref, const Commit& commit) {
@@ -73,6 +86,15 @@ Parked ReadParked(const Ref& ref, const Commit& commit) {
 
 }  // namespace
 
+// What is parked, before it has a name.
+struct Parking::Draft {
+  TreeEditor* editor = nullptr;  // holds the tree
+  std::string_view prefix;
+  Signature author{};
+  std::string words{};            // more of the message; may be empty
+  std::optional<ObjectId> lost{};  // names the ref; else the parked commit does
+};
+
 Result<Parked> Parking::Park(const ParkRequest& request, std::string_view prefix) {
   const std::string ref_folder = std::string(prefix) + request.agent + "/";
   const std::string refusal = ref_folder + request.path.text() + '\0' + ToString(request.base.version) +
@@ -85,8 +107,7 @@ Result<Parked> Parking::Park(const ParkRequest& request, std::string_view prefix
   if (!known.empty()) {
     const auto target = store_.ReadRef(known);
     if (target && *target) {
-      const auto bytes = store_.Read(**target, ObjectKind::kCommit);
-      const auto commit = bytes ? Commit::Parse(*bytes) : Result<Commit>(bytes.error());
+      const auto commit = ReadCommit(store_, **target);
       if (commit) return ReadParked(Ref{known, **target}, *commit);
     }
   }
@@ -94,13 +115,47 @@ Result<Parked> Parking::Park(const ParkRequest& request, std::string_view prefix
   const auto base = trees_.ReadHead(request.base.commit);
   if (!base) return base.error();
   TreeEditor editor(trees_, base->root);
-  if (auto put = PutContent(editor, request); !put) return put.error();
+  const auto put = request.content ? PutContent(editor, request.path, request.content->mode, request.content->blob)
+                                   : editor.Remove(request.path);
+  if (!put) return put.error();
+  Draft draft{.editor = &editor, .prefix = prefix};
+  draft.author = AgentSignature(request.agent, request.time_s);
+  auto parked = Publish(request, std::move(draft));
+  if (!parked) return parked;
+  const MutexLock lock(mutex_);
+  if (recent_.size() >= kMaxRecent) recent_.clear();
+  recent_[refusal] = parked->ref;
+  return parked;
+}
+
+Result<Parked> Parking::ParkCommit(ParkRequest request, const ParkedCommit& lost) {
+  const auto commit = ReadCommit(store_, lost.commit);
+  if (!commit) return commit.error();
+  request.process = FindTrailer(commit->message, "Concord-Process");
+  request.time_s = commit->committer.time_s;
+  const auto base = trees_.ReadHead(request.base.commit);
+  if (!base) return base.error();
+  TreeEditor editor(trees_, base->root);
+  if (auto put = PutChanges(editor, lost.changes); !put) return put.error();
+  Draft draft{.editor = &editor, .prefix = kRejectedPrefix};
+  draft.author = commit->author;
+  draft.words = WithoutTrailers(commit->message);
+  draft.lost = lost.commit;
+  return Publish(request, std::move(draft));
+}
+
+Result<std::optional<ObjectId>> Parking::FindCommit(Store& store, const std::string& agent, const ObjectId& commit) {
+  return store.ReadRef(RefOf(kRejectedPrefix, agent, commit));
+}
+
+Result<Parked> Parking::Publish(const ParkRequest& request, Draft draft) {
+  const bool rejected = draft.prefix == kRejectedPrefix;
   Publication publication;
-  editor.TakeNewTrees(&publication.objects);
+  draft.editor->TakeNewTrees(&publication.objects);
   Commit commit;
-  commit.tree = editor.root();
+  commit.tree = draft.editor->root();
   commit.parents = {request.base.commit};
-  commit.author = AgentSignature(request.agent, request.time_s);
+  commit.author = draft.author;
   commit.committer = CommitterSignature(request.time_s);
   Trailers trailers = {{"Concord-Agent", request.agent},
                        {"Concord-Path", Quoted(request.path.text())},
@@ -108,28 +163,26 @@ Result<Parked> Parking::Park(const ParkRequest& request, std::string_view prefix
                        {"Concord-Head", ToString(request.head)},
                        {"Concord-Head-Commit", request.head_commit.Hex()},
                        {"Concord-Reason", request.reason}};
-  const bool rejected = prefix == kRejectedPrefix;
+  if (draft.lost) trailers.emplace_back("Concord-Commit", draft.lost->Hex());
   const std::string winner = rejected ? FindWinner(trees_, request.head_commit, request.path, request.head) : "";
   if (!winner.empty()) trailers.emplace_back("Concord-Winner", winner);
   if (!request.process.empty()) trailers.emplace_back("Concord-Process", request.process);
-  commit.message = ComposeMessage((rejected ? "Refused: " : "Recovered: ") + Quoted(request.path.text()), "", trailers);
+  const std::string subject = (rejected ? "Refused: " : "Recovered: ") + Quoted(request.path.text());
+  commit.message = ComposeMessage(subject, draft.words.empty() ? "" : subject + "\n\n" + draft.words, trailers);
 
-  NewObject object{{}, ObjectKind::kCommit, commit.Encode()};
-  object.id = store_.Hash(object.kind, object.bytes);
-  const Ref ref{ref_folder + object.id.Hex().substr(0, kIdSize), object.id};
-  publication.objects.push_back(std::move(object));
+  const SharedBytes bytes(commit.Encode());
+  const ObjectId id = store_.Hash(ObjectKind::kCommit, bytes);
+  const Ref ref{RefOf(draft.prefix, request.agent, draft.lost.value_or(id)), id};
+  publication.objects.push_back({id, ObjectKind::kCommit, bytes});
   publication.ref = ref.name;
   publication.tip = ref.target;
   publication.reason = "concordfs: park";
   if (auto published = store_.Publish(publication); !published) {
-    // The same content, at the same second: it is parked there already.
+    // The same content, at the same second: it is parked there already. So is a commit, whoever did it.
     const auto there = store_.ReadRef(ref.name);
-    if (!there || *there != std::optional(ref.target)) return published.error();
-  }
-  {
-    const MutexLock lock(mutex_);
-    if (recent_.size() >= kMaxRecent) recent_.clear();
-    recent_[refusal] = ref.name;
+    if (!there || !*there || (!draft.lost && *there != std::optional(ref.target))) return published.error();
+    const auto parked = ReadCommit(store_, **there);
+    return parked ? ReadParked(Ref{ref.name, **there}, *parked) : Result<Parked>(parked.error());
   }
   return ReadParked(ref, commit);
 }
@@ -139,9 +192,7 @@ Result<std::vector<Parked>> Parking::List(Store& store, std::string_view prefix)
   if (!refs) return refs.error();
   std::vector<Parked> list;
   for (const Ref& ref : *refs) {
-    const auto bytes = store.Read(ref.target, ObjectKind::kCommit);
-    if (!bytes) continue;
-    if (const auto commit = Commit::Parse(*bytes)) list.push_back(ReadParked(ref, *commit));
+    if (const auto commit = ReadCommit(store, ref.target)) list.push_back(ReadParked(ref, *commit));
   }
   std::stable_sort(list.begin(), list.end(), [](const Parked& a, const Parked& b) { return a.time_s < b.time_s; });
   return list;

@@ -13,11 +13,10 @@
 #include "vcs/repo_path.h"
 #include "vcs/result.h"
 #include "vcs/store.h"
+#include "vcs/tree_diff.h"
 #include "vcs/version.h"
 
 namespace concordfs::vcs {
-
-class TreeReader;
 
 constexpr std::string_view kRejectedPrefix = "refs/concordfs/rejected/";
 constexpr std::string_view kRecoveredPrefix = "refs/concordfs/recovered/";
@@ -33,6 +32,12 @@ struct ParkRequest {
   ObjectId head_commit;     // where it was at that time
   std::string reason;       // one sentence for people
   std::int64_t time_s = 0;  // seconds since 1970
+};
+
+// A commit that was made, and has lost its place in the branch since.
+struct ParkedCommit {
+  ObjectId commit;
+  std::vector<PathChange> changes;  // all that it did; that of the request's path among them
 };
 
 // A parked change as it can be read back from its ref.
@@ -60,6 +65,12 @@ class Parking {
   // and head) is parked once: the kernel repeats a refused operation, and agents retry blindly.
   Result<Parked> Park(const ParkRequest& request, std::string_view prefix = kRejectedPrefix) EXCLUDES(mutex_);
 
+  // Parks a whole commit: what it did to other paths than the request's is in the parked commit, too. Under its own id, so once however
+  // often it is done, and by however many. The request's process and time are the commit's.
+  Result<Parked> ParkCommit(ParkRequest request, const ParkedCommit& lost);
+  // Where that commit is parked; nothing if it isn't.
+  static Result<std::optional<ObjectId>> FindCommit(Store& store, const std::string& agent, const ObjectId& commit);
+
   // Every parked change under the prefix, oldest first. One whose commit can't be read is left out.
   static Result<std::vector<Parked>> List(Store& store, std::string_view prefix = kRejectedPrefix);
   // The parked change whose id starts with `id` (rejected ones, then recovered ones).
@@ -67,6 +78,10 @@ class Parking {
   static Result<Parked> Find(Store& store, const std::string& id);
 
  private:
+  struct Draft;
+  // Stores the parked commit and its ref, unless that is there already.
+  Result<Parked> Publish(const ParkRequest& request, Draft draft);
+
   // Constant after construction, with their own synchronisation.
   Store& store_;
   TreeReader& trees_;

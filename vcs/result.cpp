@@ -39,6 +39,9 @@ const char* CodeName(Code code) {
     case Code::kDeadlock: return "deadlock";
     case Code::kInterrupted: return "interrupted";
     case Code::kNoLocks: return "no locks left";
+    case Code::kUnreachable: return "unreachable";
+    case Code::kInDoubt: return "in doubt";
+    case Code::kDeclined: return "declined";
   }
   return "unknown";
 }

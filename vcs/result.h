@@ -44,6 +44,9 @@ enum class Code {
   kDeadlock,         // waiting for that lock would never end
   kInterrupted,      // what was waited for is not wanted any more
   kNoLocks,          // too many advisory locks
+  kUnreachable,      // a remote can't be reached: nothing was published there
+  kInDoubt,          // the answer of a remote was lost: what was pushed may be there, and will be found if it is
+  kDeclined,         // a remote doesn't take it: a hook, a protected branch
 };
 
 // Lower-case name of a code, for logs and tests. Never null.

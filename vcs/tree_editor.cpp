@@ -18,7 +18,7 @@ Result<void> TreeEditor::SetRoot(const RepoPath& path, const std::optional<TreeE
   assert(!path.IsRoot());
   const auto root = Replace(root_, path.Components(), 0, leaf);
   if (!root) return root.error();
-  root_ = *root ? **root : AddTree(Tree(), {});
+  root_ = *root ? **root : AddTree(Made{std::make_shared<const Tree>(), {}, {}, {}});
   return {};
 }
 
@@ -28,9 +28,9 @@ Result<std::shared_ptr<const Tree>> TreeEditor::Load(const ObjectId& id) {
   return reader_.Load(id);
 }
 
-ObjectId TreeEditor::AddTree(Tree tree, MadeBelow below) {
-  const ObjectId id = reader_.store().Hash(ObjectKind::kTree, tree.Encode());
-  made_.try_emplace(id, Made{std::make_shared<const Tree>(std::move(tree)), std::move(below), false});
+ObjectId TreeEditor::AddTree(Made&& made) {
+  const ObjectId id = reader_.store().Hash(ObjectKind::kTree, made.tree->Encode());
+  made_.try_emplace(id, std::move(made));
   return id;
 }
 
@@ -63,11 +63,24 @@ Result<std::optional<ObjectId>> TreeEditor::Replace(const std::optional<ObjectId
   if (entry && entry->IsDirectory()) below[name] = entry->id;
   Tree edited = entry ? old_tree->With(*entry) : old_tree->Without(name);
   if (edited.entries().empty()) return std::optional<ObjectId>();
-  return std::optional(AddTree(std::move(edited), std::move(below)));
+  return std::optional(
+      AddTree(Made{std::make_shared<const Tree>(std::move(edited)), std::move(below), old_id, old_tree}));
 }
 
 void TreeEditor::TakeNewTrees(std::vector<NewObject>* objects) {
   TakeFrom(root_, objects);
+}
+
+// Steps between what was handed out are nowhere to be found.
+const TreeEditor::Made& TreeEditor::FirstStepTo(const Made& made) const {
+  constexpr int kMaxSteps = 16;  // what is undone leads round in a circle
+  const Made* step = &made;
+  for (int i = 0; i < kMaxSteps && step->old_id; ++i) {
+    const auto before = made_.find(*step->old_id);
+    if (before == made_.end() || before->second.taken) break;
+    step = &before->second;
+  }
+  return *step;
 }
 
 void TreeEditor::TakeFrom(const ObjectId& id, std::vector<NewObject>* objects) {
@@ -76,7 +89,15 @@ void TreeEditor::TakeFrom(const ObjectId& id, std::vector<NewObject>* objects) {
   Made& made = found->second;
   made.taken = true;
   for (const auto& [name, child] : made.below) TakeFrom(child, objects);
-  objects->push_back(NewObject{id, ObjectKind::kTree, made.tree->Encode()});
+  const auto encoded = [](const std::shared_ptr<const Tree>& tree) {
+    return SharedBytes(std::shared_ptr<const std::string>(tree, &tree->Encode()));
+  };
+  NewObject object{id, ObjectKind::kTree, encoded(made.tree)};
+  if (const Made& step = FirstStepTo(made); step.old_id && *step.old_id != id) {
+    object.like = step.old_id;
+    object.like_bytes = encoded(step.old_tree);
+  }
+  objects->push_back(std::move(object));
 }
 
 void TreeEditor::KeepTakenTrees() {

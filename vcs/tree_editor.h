@@ -45,9 +45,11 @@ class TreeEditor {
   struct Made {
     std::shared_ptr<const Tree> tree;
     MadeBelow below;
+    std::optional<ObjectId> old_id;  // of the tree that was edited, if there was one
+    std::shared_ptr<const Tree> old_tree;
     bool taken = false;
   };
-  ObjectId AddTree(Tree tree, MadeBelow below);
+  ObjectId AddTree(Made&& made);
   // The id of the tree `old_id` (nothing: an empty one) with components[depth...] set to `leaf`, or removed.
   // Nothing if it became empty.
   Result<std::optional<ObjectId>> Replace(const std::optional<ObjectId>& old_id,
@@ -55,6 +57,8 @@ class TreeEditor {
                                           const std::optional<TreeEntry>& leaf);
   Result<void> SetRoot(const RepoPath& path, const std::optional<TreeEntry>& leaf);
   void TakeFrom(const ObjectId& id, std::vector<NewObject>* objects);
+  // The step that begins at a tree which was handed out, or is stored, and leads to `made`.
+  const Made& FirstStepTo(const Made& made) const;
 
   TreeReader& reader_;
   ObjectId root_;

@@ -37,11 +37,9 @@ Result<std::optional<TreeEntry>> TreeReader::Find(const ObjectId& root, const Re
 }
 
 Result<Head> TreeReader::ReadHead(const ObjectId& commit) {
-  const auto bytes = store_.Read(commit, ObjectKind::kCommit);
-  if (!bytes) return bytes.error();
-  const auto parsed = Commit::Parse(*bytes);
-  if (!parsed) return Error{parsed.code(), commit.Hex() + ": " + parsed.error().message};
-  return Head{commit, parsed->tree, parsed->committer.time_s};
+  const auto read = ReadCommit(store_, commit);
+  if (!read) return read.error();
+  return Head{commit, read->tree, read->committer.time_s};
 }
 
 std::shared_ptr<const Tree> TreeReader::FindKept(const ObjectId& id) {

@@ -62,7 +62,9 @@ struct StatxOut {
 };
 static_assert(sizeof(StatxOut) == 288);
 
-StatxTime ToStatx(const timespec& time) { return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec), 0}; }
+StatxTime ToStatx(const timespec& time) {
+  return {time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec), 0};
+}
 
 StatxOut ToStatx(const Attr& attr) {
   StatxOut out{};
@@ -97,7 +99,24 @@ bool Device::Attach(fuse_session* session) {
     };
     return io;
   }();
+  session_ = session;
   return fuse_session_custom_io(session, &kIo, fuse_session_fd(session)) == 0;
+}
+
+void Device::StorePages(NodeId node, std::string_view bytes) {
+  if (bytes.empty() || bytes.size() > kMaxStored) return;
+  // A page may be locked by a reader who waits for another thread of ours: not all of them may wait here.
+  if (storing_.fetch_add(1) >= kMaxStoring) {
+    --storing_;
+    return;
+  }
+  fuse_bufvec buffer{};
+  buffer.count = 1;
+  buffer.buf[0].size = bytes.size();
+  buffer.buf[0].fd = -1;
+  buffer.buf[0].mem = const_cast<char*>(bytes.data());  // only read
+  fuse_lowlevel_notify_store(session_, node, 0, &buffer, static_cast<fuse_buf_copy_flags>(0));
+  --storing_;
 }
 
 ssize_t Device::Read(int fd, void* buffer, std::size_t size) {
@@ -107,6 +126,7 @@ ssize_t Device::Read(int fd, void* buffer, std::size_t size) {
     const auto length = static_cast<std::size_t>(count);
     fuse_in_header header{};
     std::memcpy(&header, buffer, sizeof(header));
+    requests_->Count(header.opcode);
     if (header.opcode == FUSE_INIT && length >= sizeof(header) + sizeof(fuse_init_in)) {
       fuse_init_in init{};
       std::memcpy(&init, static_cast<const char*>(buffer) + sizeof(header), sizeof(init));
@@ -125,8 +145,8 @@ ssize_t Device::Write(int fd, iovec* parts, int count) {
     first_answer = header->unique == init_ && header->error == 0 && parts[1].iov_len >= sizeof(fuse_init_out);
     if (first_answer) init_ = 0;
     if (first_answer && offered_no_privileges_) {
-      // Without it each write(2), passed through or not, is a GETXATTR of security.capability before. We take set-id bits away
-      // ourselves: of scratch files when they are opened for writing.
+      // Without it each write(2), passed through or not, is a GETXATTR of security.capability before. We take set-id
+      // bits away ourselves: of scratch files when they are opened for writing.
       static_cast<fuse_init_out*>(parts[1].iov_base)->flags |= FUSE_HANDLE_KILLPRIV_V2;
     }
 #ifndef FUSE_CAP_PASSTHROUGH  // libfuse before 3.17 has never heard of it

@@ -1,10 +1,43 @@
 #include "fs/fuse/notifier.h"
 
+#include <linux/fuse.h>
 #include <pthread.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
 
 #include "fs/fuse/fuse_api.h"
 
 namespace concordfs::fs {
+namespace {
+
+// Of <linux/fuse.h> since 7.45 (Linux 6.18); libfuse 3.14 has never heard of it.
+constexpr std::int32_t kNotifyPrune = 9;
+constexpr std::size_t kMaxPruned = 4096;  // nodes at a time
+
+struct PruneOut {
+  std::uint32_t count;
+  std::uint32_t padding;
+  std::uint64_t spare;
+};
+
+// An older kernel says EINVAL, and nothing happens.
+void TellToPrune(int device, std::span<const NodeId> nodes) {
+  while (!nodes.empty()) {
+    const auto some = nodes.first(std::min(nodes.size(), kMaxPruned));
+    nodes = nodes.subspan(some.size());
+    PruneOut out{static_cast<std::uint32_t>(some.size()), 0, 0};
+    fuse_out_header header{static_cast<std::uint32_t>(sizeof(header) + sizeof(out) + some.size_bytes()), kNotifyPrune, 0};
+    const std::array<iovec, 3> parts = {iovec{&header, sizeof(header)}, iovec{&out, sizeof(out)},
+                                        iovec{const_cast<NodeId*>(some.data()), some.size_bytes()}};  // only read
+    if (writev(device, parts.data(), static_cast<int>(parts.size())) < 0) return;
+  }
+}
+
+}  // namespace
 
 Notifier::~Notifier() { Stop(); }
 
@@ -38,6 +71,8 @@ void Notifier::Stop() {
 void Notifier::ExpireEntry(NodeId parent, const std::string& name) { Push(Entry{parent, name}); }
 
 void Notifier::ExpireAttributes(NodeId node) { Push(Attributes{node}); }
+
+void Notifier::Prune(std::vector<NodeId> nodes) { Push(Pruning{std::move(nodes)}); }
 
 void Notifier::AfterExpiries(std::function<void()> then) {
   {
@@ -108,6 +143,8 @@ void Notifier::Do(const Task& task, bool notify) {
                                       FUSE_LL_EXPIRE_ONLY);
   } else if (const auto* attributes = std::get_if<Attributes>(&task)) {
     fuse_lowlevel_notify_inval_inode(session_, attributes->node, -1, 0);
+  } else if (const auto* pruning = std::get_if<Pruning>(&task)) {
+    TellToPrune(fuse_session_fd(session_), pruning->nodes);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "fs/kernel_cache.h"
 #include "vcs/mutex.h"
@@ -33,6 +34,7 @@ class Notifier : public KernelCache {
 
   void ExpireEntry(NodeId parent, const std::string& name) override;
   void ExpireAttributes(NodeId node) override;
+  void Prune(std::vector<NodeId> nodes) override;
   void AfterExpiries(std::function<void()> then) override;
   void SoonAfterExpiries(std::function<void()> then) override;
 
@@ -46,13 +48,16 @@ class Notifier : public KernelCache {
   struct Attributes {
     NodeId node;
   };
+  struct Pruning {
+    std::vector<NodeId> nodes;
+  };
   // A reply that may leave the queue. Both threads may come to it, and one of them runs it.
   struct Impatient {
     std::function<void()> then;
     std::chrono::steady_clock::time_point due;
     bool taken = false;  // guarded by mutex_
   };
-  using Task = std::variant<Entry, Attributes, std::function<void()>, std::shared_ptr<Impatient>>;
+  using Task = std::variant<Entry, Attributes, Pruning, std::function<void()>, std::shared_ptr<Impatient>>;
 
   void Push(Task task) EXCLUDES(mutex_);
   void Run();

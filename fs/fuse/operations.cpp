@@ -170,10 +170,12 @@ void Init(void* /*user_data*/, fuse_conn_info* connection) {
   // Versions are immutable: what is cached of them never has to be checked again.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA);
   const unsigned wanted = FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_HANDLE_KILLPRIV |
-                          FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_READ |
+                          FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_READ |
                           FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPIRE_ONLY | FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS;
   connection->want |= wanted & connection->capable;
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_WRITEBACK_CACHE);
+  // Auto would list the rest of a wide directory without attributes, and find(1), grep -r and ls -l ask for each of them.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_READDIRPLUS_AUTO);
   connection->max_write = kMaxWrite;
 #ifdef FUSE_CAP_PASSTHROUGH  // what libfuse before 3.17 doesn't know is done by Device
   fuse_set_feature_flag(connection, FUSE_CAP_PASSTHROUGH);
@@ -278,6 +280,7 @@ void Open(fuse_req_t request, fuse_ino_t node, fuse_file_info* info) {
       return;
     }
     ToFileInfo(*opened, info);
+    edge.device.StorePages(node, opened->whole);
     const bool truncates_version = opened->direct_io && (info->flags & O_TRUNC) != 0;
     const std::int32_t backing = PassThrough(request, node, *opened, info);
     if (CallerIsGone(backing > 0 ? ReplyPassedThrough(request, *info, backing, nullptr) : fuse_reply_open(request, info))) {
@@ -311,8 +314,9 @@ void Create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode
 
 void Read(fuse_req_t request, fuse_ino_t /*node*/, std::size_t size, off_t offset, fuse_file_info* info) {
   Serve(request, [&](Filesystem& fs) {
-    std::vector<char> buffer(size);
-    const auto count = fs.Read(info->fh, static_cast<std::uint64_t>(offset), buffer);
+    thread_local std::vector<char> buffer;  // a large one is costly to get
+    if (buffer.size() < size) buffer.resize(size);
+    const auto count = fs.Read(info->fh, static_cast<std::uint64_t>(offset), {buffer.data(), size});
     if (count) {
       fuse_reply_buf(request, buffer.data(), *count);
     } else {
@@ -473,7 +477,7 @@ std::size_t AddEntry(fuse_req_t request, fuse_ino_t directory, const DirEntry& e
   if (size > room) return size;
   if (entry.name != "." && entry.name != "..") {
     // A damaged object costs its own entry's attributes, no more.
-    if (const auto looked_up = EdgeOf(request).filesystem.Lookup(CallerOf(request), directory, entry.name)) {
+    if (const auto looked_up = EdgeOf(request).filesystem.LookupListed(CallerOf(request), directory, entry.name)) {
       found = ToEntry(*looked_up);
     }
   }

@@ -18,9 +18,6 @@
 namespace concordfs::fs {
 namespace {
 
-// Handlers wait for the committer: this many closes can be decided in one batch.
-constexpr unsigned kMaxThreads = 32;
-
 struct SessionDeleter {
   void operator()(fuse_session* session) const { fuse_session_destroy(session); }
 };
@@ -47,7 +44,7 @@ Error FuseError(Code code, const std::string& what) {
 class FuseSession final : public Session {
  public:
   FuseSession(Filesystem& filesystem, const MountOptions& options)
-      : filesystem_(filesystem), mountpoint_(options.mountpoint.string()), edge_{.filesystem = filesystem, .cache = notifier_, .passthrough = Passthrough(options.passthrough)} {}
+      : filesystem_(filesystem), max_threads_(options.max_threads), mountpoint_(options.mountpoint.string()), edge_{.filesystem = filesystem, .cache = notifier_, .passthrough = Passthrough(options.passthrough)} {}
 
   ~FuseSession() override { Unmount(); }
 
@@ -71,6 +68,7 @@ class FuseSession final : public Session {
     if (fuse_session_mount(session_.get(), mountpoint_.c_str()) != 0) return FuseError(Code::kAccess, mountpoint_);
     mounted_ = true;
     if (!edge_.device.Attach(session_.get())) return Error{Code::kNotSupported, "libfuse: no access to its device"};
+    filesystem_.SetRequestCounts([requests = edge_.device.requests()] { return requests->Counts(); });
     notifier_.Start(session_.get());
     filesystem_.Start(&notifier_);
     return {};
@@ -78,7 +76,7 @@ class FuseSession final : public Session {
 
   Result<void> Serve() override {
     fuse_loop_config* config = fuse_loop_cfg_create();
-    fuse_loop_cfg_set_max_threads(config, kMaxThreads);
+    fuse_loop_cfg_set_max_threads(config, max_threads_);
     const int result = fuse_session_loop_mt(session_.get(), config);
     fuse_loop_cfg_destroy(config);
     Unmount();
@@ -106,6 +104,7 @@ class FuseSession final : public Session {
 
   // Constant after Mount().
   Filesystem& filesystem_;
+  const unsigned max_threads_;
   const std::string mountpoint_;
   Edge edge_;
   SessionHandle session_;

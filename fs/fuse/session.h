@@ -17,6 +17,7 @@ struct MountOptions {
   std::string source;                     // what the mount table shows as the device: the repository's path
   bool allow_other = false;
   bool read_only = false;
+  unsigned max_threads = 32;              // who waits for a publication takes one: this many closes can be decided in one batch
   bool passthrough = true;                // the kernel may read and write plain files by itself
   std::vector<std::string> fuse_options;  // each as after -o: "max_read=131072"
 };

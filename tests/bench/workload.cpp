@@ -2,31 +2,21 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
+#include <utility>
 
-#include "vcs/commit.h"
 #include "vcs/git/git_store.h"
-#include "vcs/tree_editor.h"
 
 namespace concordfs::bench {
 namespace {
 
-constexpr std::size_t kFileSize = 4096;   // bytes
-constexpr std::size_t kAppended = 1024;   // bytes
-constexpr std::size_t kLeast = 256 << 10;  // bytes of the file that grows
+constexpr std::size_t kFileSize = 4096;      // bytes
+constexpr std::size_t kAppended = 1024;      // bytes
+constexpr std::size_t kLeast = 256 << 10;    // bytes of the file that grows
 constexpr std::size_t kLargeFile = 1 << 20;  // bytes
 constexpr std::size_t kInADirectory = 100;
-
-template <class T>
-T Must(Result<T> result) {
-  if (!result) throw std::runtime_error(result.error().message);
-  return *std::move(result);
-}
-void Must(const Result<void>& result) {
-  if (!result) throw std::runtime_error(result.error().message);
-}
 
 // Bytes that don't deflate, as little as program text does.
 std::string RandomText(std::size_t size, std::uint64_t* random) {
@@ -38,6 +28,33 @@ std::string RandomText(std::size_t size, std::uint64_t* random) {
   }
   return text;
 }
+
+// A `git fast-import` into the repository. Throws std::runtime_error where it fails.
+class FastImport {
+ public:
+  explicit FastImport(const std::filesystem::path& repository) {
+    std::string quoted;
+    for (const char c : repository.string()) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    pipe_ = popen(("git --git-dir='" + quoted + "' fast-import --quiet").c_str(), "w");
+    if (pipe_ == nullptr) throw std::runtime_error("git fast-import: can't be started");
+  }
+  ~FastImport() {
+    if (pipe_ != nullptr) pclose(pipe_);
+  }
+  FastImport(const FastImport&) = delete;
+  FastImport& operator=(const FastImport&) = delete;
+
+  void Say(const std::string& text) {
+    if (std::fwrite(text.data(), 1, text.size(), pipe_) != text.size())
+      throw std::runtime_error("git fast-import ended");
+  }
+  void Finish() {
+    if (pclose(std::exchange(pipe_, nullptr)) != 0) throw std::runtime_error("git fast-import failed");
+  }
+
+ private:
+  FILE* pipe_ = nullptr;
+};
 
 }  // namespace
 
@@ -78,47 +95,17 @@ std::string BenchRepository::NameOfFile(std::size_t n) const {
 }
 
 void BenchRepository::Populate() {
-  Must(vcs::git::InitRepository(path_, "main"));
-  const auto repository = Must(vcs::git::OpenRepository(path_, vcs::git::Durability::kProcess));
-  vcs::Store& store = *repository.store;
-  vcs::TreeReader reader(store);
-  const auto tip = Must(store.ReadRef("refs/heads/main"));
-  const vcs::ObjectId blob = Must(store.AddBlob("as it was\n"));
-  vcs::TreeEditor editor(reader, Must(reader.ReadHead(*tip)).root);
-  // One directory at a time, made whole: a step for each file would be quadratic.
-  std::vector<vcs::NewObject> objects;
-  std::vector<vcs::TreeEntry> directory;
-  std::string at;
-  const auto finish = [&] {
-    if (at.empty()) return;
-    std::sort(directory.begin(), directory.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    vcs::NewObject tree{{}, vcs::ObjectKind::kTree, ""};
-    for (const vcs::TreeEntry& entry : directory) tree.bytes += vcs::Tree().With(entry).Encode();
-    tree.id = store.Hash(tree.kind, tree.bytes);
-    Must(editor.Put(*vcs::RepoPath::Parse(at), vcs::FileMode::kDirectory, tree.id));
-    objects.push_back(std::move(tree));
-    directory.clear();
-  };
+  const auto made = vcs::git::InitRepository(path_, "main");
+  if (!made) throw std::runtime_error(made.error().message);
+  // One pack, and no two files alike: trees full of one id would deflate as no real tree does.
+  FastImport import(path_);
+  import.Say("commit refs/heads/main\ncommitter Bench <bench@localhost> 1700000000 +0000\ndata 10\nAs it was\n\n");
+  import.Say("from refs/heads/main^0\n");
   for (std::size_t n = 0; n < files_; ++n) {
-    const vcs::RepoPath path = *vcs::RepoPath::Parse(NameOfFile(n));
-    if (path.Parent().text() != at) {
-      finish();
-      at = path.Parent().text();
-    }
-    directory.push_back({std::string(path.Name()), vcs::FileMode::kRegular, blob});
+    const std::string content = "file " + std::to_string(n) + " as it was\n";
+    import.Say("M 100644 inline " + NameOfFile(n) + "\ndata " + std::to_string(content.size()) + "\n" + content);
   }
-  finish();
-  editor.TakeNewTrees(&objects);
-  vcs::Commit commit;
-  commit.tree = editor.root();
-  commit.parents = {*tip};
-  commit.author = commit.committer = vcs::CommitterSignature(1'700'000'000);
-  commit.message = "As it was\n";
-  vcs::NewObject object{{}, vcs::ObjectKind::kCommit, commit.Encode()};
-  object.id = store.Hash(object.kind, object.bytes);
-  const vcs::ObjectId id = object.id;
-  objects.push_back(std::move(object));
-  Must(store.Publish({objects, "refs/heads/main", *tip, id, "bench"}));
+  import.Finish();
 }
 
 BenchRepository::Change BenchRepository::NextChange() {

@@ -4,14 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
-
-#include "vcs/object_id.h"
 
 namespace concordfs::bench {
 
 enum class Shape {
-  kSmall,   // 100 files in 10 directories, 4 KiB each
+  kSmall,   // 100 files in 10 directories; a change makes one of them 4 KiB
   kMedium,  // 10,000 files in 100 directories
   kLarge,   // 100,000 files in 1,000 directories, two deep
   kWide,    // one directory of 10,000 files
@@ -21,7 +18,8 @@ enum class Shape {
 const char* NameOf(Shape shape);
 
 // A bare repository of that shape below a temporary directory ($CONCORDFS_BENCH_DIR, else /tmp), removed at the end.
-// Throws std::runtime_error where that can't be done.
+// Its files are in one pack, made by `git fast-import`, and no two of them are alike. Throws std::runtime_error where
+// that can't be done.
 class BenchRepository {
  public:
   explicit BenchRepository(Shape shape);

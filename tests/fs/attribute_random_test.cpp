@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <chrono>
-#include <iostream>
 #include <map>
 #include <random>
 
@@ -185,7 +183,7 @@ TEST(AttributeRandom, TwoDaemonsAgreeInTheEnd) {
   }
 }
 
-TEST(AttributeRandom, LoadsAHundredThousandRecordsQuickly) {
+TEST(AttributeRandom, LoadsAHundredThousandRecords) {
   const TempDir folder;
   constexpr int kRecords = 100000;
   {
@@ -203,12 +201,7 @@ TEST(AttributeRandom, LoadsAHundredThousandRecordsQuickly) {
     }
     ASSERT_OK(store->Flush());
   }
-  const auto start = std::chrono::steady_clock::now();
-  const auto store = Open(folder);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  std::cout << kRecords << " records of " << store->log_size() << " bytes loaded in " << took.count() << " s\n";
-  EXPECT_EQ(store->size(), static_cast<std::size_t>(kRecords));
-  EXPECT_LT(took.count(), 20) << "a multiple of what it takes under a sanitizer";
+  EXPECT_EQ(Open(folder)->size(), static_cast<std::size_t>(kRecords));
 }
 
 }  // namespace

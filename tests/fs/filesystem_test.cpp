@@ -113,6 +113,7 @@ TEST_F(FilesystemTest, OpensNoVersionsNodeForTruncation) {  // R1, F2
   const auto copy = fs.Lookup(kAndrew, kRootNode, "f");
   ASSERT_TRUE(copy);
   kernel().Release(file);  // between the lookup and the open
+  ASSERT_EQ(Cat(kAndrew, "f"), "BB");  // and it is a version's by now
   EXPECT_EQ(Said(fs.Open(kAndrew, copy->attr.node, kAnew)), "stale") << "to be looked up again";
   const auto again = fs.Lookup(kAndrew, kRootNode, "f");
   const auto version = fs.Lookup(kBenson, kRootNode, "f");

@@ -91,6 +91,20 @@ TEST_F(ScratchTest, TakesWhatPatchMakesBesideItsTargetForATemporary) {
   }
 }
 
+TEST_F(ScratchTest, TakesADrawnNameThatIsMadeForItsOwnerAloneForATemporary) {
+  constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
+  for (const auto& [path, mode] : {std::pair(".f.folder", 0600), std::pair(".f.123456", 0700)}) {
+    auto file = kernel().Open(kAndrew, path, kNew, static_cast<mode_t>(mode));
+    ASSERT_TRUE(file) << path;
+    EXPECT_EQ(Said(kernel().Close(kAndrew, *file)), "ok");
+    EXPECT_TRUE(IsOnDisk(path)) << "mode " << std::oct << mode << ": rsync keeps the owner's part of what it copies";
+  }
+  auto file = kernel().Open(kAndrew, ".f.config", kNew, 0644);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(Said(kernel().Close(kAndrew, *file)), "ok");
+  EXPECT_FALSE(IsOnDisk(".f.config")) << "a word, for everybody: somebody's file";
+}
+
 TEST_F(ScratchTest, LeavesWhatIsTrackedVersioned) {
   mount_.branch.Commit({{"tracked.o", mount_.branch.Blob("A")}});
   mount_.Synchronize();
@@ -111,6 +125,27 @@ TEST_F(ScratchTest, AppliesANewGitignoreToNewNamesOnly) {
   EXPECT_EQ(mount_.Head("a.log"), "2");
   EXPECT_EQ(mount_.Head("b.o"), "1");
   EXPECT_TRUE(IsOnDisk("b.log"));
+}
+
+// The kernel repeats an open that is answered ESTALE once only.
+TEST_F(ScratchTest, ServesAWriterWhomTheKernelFirstLedToThePlainFile) {
+  Filesystem& fs = *mount_.filesystem;
+  const auto made = fs.Create(kAndrew, kRootNode, "f.tmp.1", 0644, O_WRONLY | O_CREAT | O_EXCL);
+  ASSERT_TRUE(made);
+  fs.Release(made->opened.handle);
+  ASSERT_EQ(Said(fs.Rename(kAndrew, kRootNode, "f.tmp.1", kRootNode, "f", 0)), "ok");
+  for (const Caller& caller : {kAndrew, kBenson}) {
+    for (const int flags : {O_WRONLY | O_APPEND, O_RDWR, O_WRONLY | O_TRUNC}) {
+      ASSERT_EQ(Said(fs.Open(caller, made->entry.attr.node, flags)), "stale") << "it is a version by now";
+      const auto found = fs.Lookup(caller, kRootNode, "f");
+      ASSERT_TRUE(found);
+      const auto opened = fs.Open(caller, found->attr.node, flags);
+      ASSERT_EQ(Said(opened), "ok") << flags;
+      EXPECT_EQ(Said(fs.Flush(opened->handle, caller.tid)), "ok");
+      fs.Release(opened->handle);
+    }
+  }
+  EXPECT_THAT(History(), ElementsAre("agent1: Update f")) << "nobody wrote anything";
 }
 
 TEST_F(ScratchTest, PublishesARenameToAVersionedPath) {

@@ -77,6 +77,7 @@ class Kernel : public fs::KernelCache {
 
   void ExpireEntry(fs::NodeId parent, const std::string& name) override EXCLUDES(mutex_);
   void ExpireAttributes(fs::NodeId /*node*/) override {}
+  void Prune(std::vector<fs::NodeId> /*nodes*/) override {}  // as an older kernel
   void AfterExpiries(std::function<void()> then) override { then(); }
   void SoonAfterExpiries(std::function<void()> then) override { then(); }
 

@@ -6,7 +6,7 @@
 
 namespace concordfs::testing {
 
-Mount::Mount(const std::map<std::string, std::string>& files) {
+Mount::Mount(const std::map<std::string, std::string>& files, std::uint64_t cache_memory) {
   spdlog::set_level(spdlog::level::off);  // refusals are what the tests are about
   Changes changes;
   for (const auto& [path, content] : files) changes[path] = branch.Blob(content);
@@ -16,6 +16,7 @@ Mount::Mount(const std::map<std::string, std::string>& files) {
   options.git_dir = folder.path();
   options.ref = "refs/heads/main";
   options.agents = &agents;
+  options.cache_memory = cache_memory;
   auto opened = fs::Filesystem::Open(options);
   if (!opened) throw std::runtime_error(opened.error().message);
   filesystem = *std::move(opened);

@@ -16,7 +16,8 @@ namespace concordfs::testing {
 
 struct Mount {
   // The branch's first commit has these files.
-  explicit Mount(const std::map<std::string, std::string>& files = {});
+  explicit Mount(const std::map<std::string, std::string>& files = {},
+                 std::uint64_t cache_memory = fs::kDefaultCacheMemory);
   ~Mount();
   Mount(const Mount&) = delete;
   Mount& operator=(const Mount&) = delete;

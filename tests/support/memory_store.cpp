@@ -3,8 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <limits>
+
+#include "vcs/commit.h"
 
 namespace concordfs::vcs {
 namespace {
@@ -115,21 +118,33 @@ Result<ObjectId> MemoryStore::AddBlob(std::string_view bytes) {
   return id;
 }
 
+Result<NewBlob> MemoryStore::PrepareBlob(int fd, std::uint64_t size) {
+  auto bytes = ReadFile(fd, size);
+  if (!bytes) return bytes.error();
+  return PrepareBlob(*std::move(bytes));
+}
+
+Result<NewBlob> MemoryStore::PrepareBlob(std::string bytes) {
+  const ObjectId id = Hash(ObjectKind::kBlob, bytes);
+  return NewBlob{id, SharedBytes(std::move(bytes))};
+}
+
 Result<void> MemoryStore::Publish(const Publication& publication) {
   if (!IsValidRefName(publication.ref)) return BadName(publication.ref);
   std::function<void(const Publication&)> hook;
   {
     MutexLock lock(mutex_);
     for (const NewObject& object : publication.objects) {
-      if (Hash(object.kind, object.bytes) != object.id) {
-        return Error{Code::kInvalidArgument, "object " + object.id.Hex() + ": its bytes have another id"};
-      }
+      assert(Hash(object.kind, object.bytes) == object.id);
       AddLocked(object.id, object.kind, object.bytes);
     }
     hook = before_swap_;
   }
-  if (hook) hook(publication);
   if (auto tip = Find(publication.tip, ObjectKind::kCommit); !tip) return tip.error();
+  if (publication.before_move) {
+    if (auto done = publication.before_move(); !done) return done;
+  }
+  if (hook) hook(publication);
 
   MutexLock lock(mutex_);
   const auto found = refs_.find(publication.ref);
@@ -172,6 +187,21 @@ Result<void> MemoryStore::DeleteRef(const std::string& name, const ObjectId& exp
   if (found->second != expected) return Error{Code::kRefMoved, "ref " + name + ": it moved meanwhile"};
   refs_.erase(found);
   return {};
+}
+
+Result<bool> MemoryStore::Contains(const ObjectId& tip, const ObjectId& commit) {
+  std::vector<ObjectId> queue{tip};
+  for (std::size_t next = 0; next < queue.size(); ++next) {
+    if (queue[next] == commit) return true;
+    auto text = Read(queue[next], ObjectKind::kCommit);
+    if (!text) return text.error();
+    const auto parsed = Commit::Parse(*text);
+    if (!parsed) return parsed.error();
+    for (const ObjectId& parent : parsed->parents) {
+      if (std::find(queue.begin(), queue.end(), parent) == queue.end()) queue.push_back(parent);
+    }
+  }
+  return false;
 }
 
 void MemoryStore::ForceRef(const std::string& name, const std::optional<ObjectId>& target) {
@@ -261,6 +291,16 @@ Result<ObjectId> FailingStore::AddBlob(std::string_view bytes) {
   return store_.AddBlob(bytes);
 }
 
+Result<NewBlob> FailingStore::PrepareBlob(int fd, std::uint64_t size) {
+  if (auto counted = Count("PrepareBlob"); !counted) return counted.error();
+  return store_.PrepareBlob(fd, size);
+}
+
+Result<NewBlob> FailingStore::PrepareBlob(std::string bytes) {
+  if (auto counted = Count("PrepareBlob"); !counted) return counted.error();
+  return store_.PrepareBlob(std::move(bytes));
+}
+
 Result<void> FailingStore::Publish(const Publication& publication) {
   if (auto counted = Count("Publish"); !counted) return counted;
   return store_.Publish(publication);
@@ -279,6 +319,11 @@ Result<std::vector<Ref>> FailingStore::ListRefs(const std::string& prefix) {
 Result<void> FailingStore::DeleteRef(const std::string& name, const ObjectId& expected) {
   if (auto counted = Count("DeleteRef"); !counted) return counted;
   return store_.DeleteRef(name, expected);
+}
+
+Result<bool> FailingStore::Contains(const ObjectId& tip, const ObjectId& commit) {
+  if (auto counted = Count("Contains"); !counted) return counted.error();
+  return store_.Contains(tip, commit);
 }
 
 }  // namespace concordfs::vcs

@@ -28,10 +28,13 @@ class MemoryStore : public Store {
   Result<void> CopyBlobTo(const ObjectId& blob, int fd) override EXCLUDES(mutex_);
   Result<ObjectId> AddBlob(int fd, std::uint64_t size) override EXCLUDES(mutex_);
   Result<ObjectId> AddBlob(std::string_view bytes) override EXCLUDES(mutex_);
+  Result<NewBlob> PrepareBlob(int fd, std::uint64_t size) override EXCLUDES(mutex_);
+  Result<NewBlob> PrepareBlob(std::string bytes) override EXCLUDES(mutex_);
   Result<void> Publish(const Publication& publication) override EXCLUDES(mutex_);
   Result<std::optional<ObjectId>> ReadRef(const std::string& name) override EXCLUDES(mutex_);
   Result<std::vector<Ref>> ListRefs(const std::string& prefix) override EXCLUDES(mutex_);
   Result<void> DeleteRef(const std::string& name, const ObjectId& expected) override EXCLUDES(mutex_);
+  Result<bool> Contains(const ObjectId& tip, const ObjectId& commit) override EXCLUDES(mutex_);
 
   // The outside world (R11): sets a ref whatever it was; `target` of nothing deletes it.
   void ForceRef(const std::string& name, const std::optional<ObjectId>& target) EXCLUDES(mutex_);
@@ -79,10 +82,13 @@ class FailingStore : public Store {
   Result<void> CopyBlobTo(const ObjectId& blob, int fd) override;
   Result<ObjectId> AddBlob(int fd, std::uint64_t size) override;
   Result<ObjectId> AddBlob(std::string_view bytes) override;
+  Result<NewBlob> PrepareBlob(int fd, std::uint64_t size) override;
+  Result<NewBlob> PrepareBlob(std::string bytes) override;
   Result<void> Publish(const Publication& publication) override;
   Result<std::optional<ObjectId>> ReadRef(const std::string& name) override;
   Result<std::vector<Ref>> ListRefs(const std::string& prefix) override;
   Result<void> DeleteRef(const std::string& name, const ObjectId& expected) override;
+  Result<bool> Contains(const ObjectId& tip, const ObjectId& commit) override;
 
  private:
   // Counts one operation; an error if it is one that has to fail.

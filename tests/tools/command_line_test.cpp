@@ -32,7 +32,8 @@ TEST(CommandLine, PrintsHelpAndVersionForEveryCommand) {
                                        {"rejected", "diff"},
                                        {"rejected", "restore"},
                                        {"rejected", "drop"},
-                                       {"refresh"}};
+                                       {"refresh"},
+                                       {"sync"}};
   for (Words words : commands) {
     words.push_back("--help");
     const Outcome help = RunProgram(words, "/");
@@ -54,7 +55,15 @@ TEST(CommandLine, ReturnsTwoForWrongUseWithOneLine) {
                                     {"mount", "r", "m", "--durability", "disk"},
                                     {"mount", "r", "m", "-o", "uid=joe"},
                                     {"mount", "r", "m", "--max-file-size", "much"},
+                                    {"mount", "r", "m", "--cache-memory", "much"},
                                     {"mount", "r", "m", "--agent", ""},
+                                    {"mount", "r", "m", "--remote", "x", "--fetch-period", "soon"},
+                                    {"mount", "r", "m", "--remote", "x", "--remote-timeout", "0"},
+                                    {"mount", "r", "m", "--remote", "x", "--push", "later"},
+                                    {"mount", "r", "m", "--remote", "x", "--push-backlog", "many"},
+                                    {"mount", "r", "m", "--push", "async"},
+                                    {"mount", "r", "m", "-o", "push=async"},
+                                    {"mount", "r", "m", "--push-rejected"},
                                     {"umount"},
                                     {"run"},
                                     {"run", "--"},
@@ -63,7 +72,8 @@ TEST(CommandLine, ReturnsTwoForWrongUseWithOneLine) {
                                     {"status", "a", "b"},
                                     {"rejected", "show"},
                                     {"rejected", "frobnicate"},
-                                    {"refresh"}};
+                                    {"refresh"},
+                                    {"sync", "a", "b"}};
   for (const Words& words : wrong) {
     const Outcome outcome = RunProgram(words, "/");
     const std::string shown = testing::PrintToString(words);
@@ -123,6 +133,7 @@ TEST(CommandLine, SaysWhereThereIsNoMount) {
                              {"status", "--json"},
                              {"refresh", "file"},
                              {"refresh", "absent"},
+                             {"sync"},
                              {"run", "--mount", ".", "--", "true"},
                              {"rejected"},
                              {"umount", "."}}) {

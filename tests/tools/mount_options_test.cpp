@@ -26,18 +26,28 @@ Error ReadFailing(std::string_view list) {
 
 TEST(ReadOptionList, TakesOurOwnOptions) {
   const MountRequest request =
-      Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,uid=7,gid=8,"
-           "scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries,no_passthrough");
+      Read("branch=dev,agent=bot,durability=power,ro,allow_other,max_file_size=2M,cache_memory=5M,uid=7,gid=8,"
+           "scratch=/build/,scratch=*.o,temporary=*.bak,no_default_temporaries,no_passthrough,"
+           "remote=ssh://h/x,ssh_key=/k,remote_token_file=/t,fetch_period=0.5,remote_timeout=30,push=async,push_backlog=7,push_rejected");
   EXPECT_EQ(request.branch, "dev");
   EXPECT_EQ(request.agent, "bot");
   EXPECT_EQ(request.durability, vcs::git::Durability::kPower);
   EXPECT_TRUE(request.read_only);
   EXPECT_TRUE(request.allow_other);
   EXPECT_EQ(request.max_file_size, 2U << 20);
+  EXPECT_EQ(request.cache_memory, 5U << 20);
   EXPECT_EQ(request.scratch, (std::vector<std::string>{"/build/", "*.o"}));
   EXPECT_EQ(request.temporaries, (std::vector<std::string>{"*.bak"}));
   EXPECT_FALSE(request.default_temporaries);
   EXPECT_FALSE(request.passthrough);
+  EXPECT_EQ(request.remote, "ssh://h/x");
+  EXPECT_EQ(request.ssh_key, "/k");
+  EXPECT_EQ(request.remote_token_file, "/t");
+  EXPECT_EQ(request.fetch_period, std::chrono::milliseconds(500));
+  EXPECT_EQ(request.remote_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(request.push, vcs::PushMode::kAsync);
+  EXPECT_EQ(request.push_backlog, 7U);
+  EXPECT_TRUE(request.push_rejected);
   EXPECT_EQ(request.uid, 7U);
   EXPECT_EQ(request.gid, 8U);
   EXPECT_THAT(request.fuse_options, IsEmpty());
@@ -67,7 +77,7 @@ TEST(ReadOptionList, LetsTheLastOfTwoCount) {
 
 TEST(ReadOptionList, RefusesValuesThatAnOptionDoesNotHave) {
   for (const char* list :
-       {"branch=", "branch", "agent=", "scratch=", "temporary=", "durability=disk", "max_file_size=x", "uid=joe", "gid=1x", "uid=-1"}) {
+       {"branch=", "branch", "agent=", "scratch=", "temporary=", "durability=disk", "max_file_size=x", "cache_memory=x", "remote=", "ssh_key=", "remote_token_file=", "fetch_period=0", "fetch_period=-1", "remote_timeout=1m", "push=later", "push=", "push_backlog=many", "uid=joe", "gid=1x", "uid=-1"}) {
     EXPECT_EQ(ReadFailing(list).code, Code::kInvalidArgument) << list;
   }
   EXPECT_THAT(ReadFailing("ro,uid=joe").message, HasSubstr("uid=joe"));

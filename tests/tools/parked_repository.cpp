@@ -42,10 +42,9 @@ ParkedRepository::ParkedRepository() {
   commit.author = vcs::AgentSignature("benson", time_s_);
   commit.committer = vcs::CommitterSignature(time_s_);
   commit.message = "Create docs/file.md\n";
-  vcs::NewObject object{{}, vcs::ObjectKind::kCommit, commit.Encode()};
-  object.id = store().Hash(object.kind, object.bytes);
-  head_ = object.id;
-  publication.objects.push_back(std::move(object));
+  const vcs::SharedBytes bytes(commit.Encode());
+  head_ = store().Hash(vcs::ObjectKind::kCommit, bytes);
+  publication.objects.push_back({head_, vcs::ObjectKind::kCommit, bytes});
   publication.ref = kBranch;
   publication.expected = *start;
   publication.tip = head_;

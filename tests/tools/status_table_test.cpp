@@ -57,6 +57,22 @@ TEST(StatusTable, ShowsEachWorkingCopyBelowItsAgent) {
   EXPECT_THAT(text, HasSubstr("  benson: knows 1 paths, has 0 working copies\n"));
 }
 
+TEST(StatusTable, ShowsTheRemote) {
+  json status = Status();
+  status["remote"] = {{"url", "ssh://h/x"}, {"state", "unreachable"}, {"lag", 3}, {"pushes", 5}, {"last_push_ms", 7}, {"refused", 1},
+                      {"fetches", 2}, {"failures", 4}, {"last_error", "no route"}};
+  const std::string text = StatusTable(status);
+  EXPECT_THAT(text, HasSubstr("remote      ssh://h/x: unreachable, answered 3 s ago; 5 pushes (the last took 7 ms), 1 refused, 2 fetches, 4 failures\n"));
+  EXPECT_THAT(text, HasSubstr("            no route\n"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("async")));
+  status["remote"].update({{"push", "async"}, {"waiting", 9}, {"oldest", 8}, {"lost", 7}, {"lost_untold", 6}});
+  EXPECT_THAT(StatusTable(status), HasSubstr("push async: 9 commits wait, the oldest for 8 s; 7 lost, of which agents have to hear of 6 paths\n"));
+  status["remote"]["rejected"] = {{"pushed", 3}, {"waiting", 2}, {"declined", 1}};
+  EXPECT_THAT(StatusTable(status), HasSubstr("parked work: 3 pushed, 2 wait, 1 declined\n"));
+  status["remote"]["state"] = "up to date";
+  EXPECT_THAT(StatusTable(status), ::testing::Not(HasSubstr("no route")));
+}
+
 TEST(StatusTable, SaysThatItWasCut) {
   json status = Status();
   status["truncated"] = true;

@@ -631,5 +631,214 @@ INSTANTIATE_TEST_SUITE_P(, CommitterFailure,
                                            FailureCase{"TogetherUntilHealed", Queue::kTogether, true}),
                          [](const auto& one) { return std::string(one.param.name); });
 
+// A store whose publications take long, as those on a network do.
+class SlowStore : public FailingStore {
+ public:
+  explicit SlowStore(MemoryStore& memory) : FailingStore(memory), memory_(memory) {}
+  Result<void> Publish(const Publication& publication) override {
+    Publication slow = publication;
+    slow.before_move = [] {
+      std::this_thread::sleep_for(40ms);  // what is measured is how long it takes
+      return Result<void>();
+    };
+    return memory_.Publish(slow);
+  }
+
+ private:
+  MemoryStore& memory_;
+};
+
+TEST(CommitterBatch, OfWhoComesAgainIsWholeWherePublicationsTakeLong) {
+  MemoryStore memory;
+  SlowStore store(memory);
+  Branch branch(memory);
+  TreeReader trees(store);
+  RecordingObserver observer;
+  const Head start = branch.Commit({});
+  Committer committer(store, trees, CommitterOptions{"refs/heads/main", kNever, [] { return 5000; }});
+  committer.Start(start, &observer);
+  constexpr int kWriters = 8;
+  constexpr int kRounds = 10;
+  std::vector<std::thread> writers;
+  for (int i = 0; i < kWriters; ++i) {
+    writers.emplace_back([&, i] {
+      MaybeVersion base;
+      for (int round = 0; round < kRounds; ++round) {
+        const Version next = branch.Blob(std::to_string(i) + "/" + std::to_string(round));
+        const Outcome outcome = committer.Serve(committer.Enqueue(
+            {PublishChange{Path("f" + std::to_string(i)), Base{base, start.commit}, next}, "andrew", "", "", nullptr}));
+        EXPECT_EQ(outcome.kind, Kind::kPublished);
+        base = next;
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_LT(committer.counters().batches, kRounds + kRounds / 2U) << "not two halves that take turns";
+}
+
+// A store that loses the answer of publications: the branch moves when the test says so, or never.
+class DoubtfulStore : public FailingStore {
+ public:
+  explicit DoubtfulStore(MemoryStore& memory) : FailingStore(memory), memory_(memory) {}
+
+  Result<void> Publish(const Publication& publication) override {
+    if (!doubtful_) return FailingStore::Publish(publication);
+    Publication stored = publication;
+    stored.before_move = [] { return Result<void>(Error{Code::kInDoubt, "no answer"}); };
+    pushed_.push_back(publication.tip);
+    return memory_.Publish(stored);
+  }
+  void SetDoubtful(bool doubtful) { doubtful_ = doubtful; }
+  // The tips of all that was published without an answer.
+  const std::vector<ObjectId>& pushed() const { return pushed_; }
+
+ private:
+  MemoryStore& memory_;
+  std::atomic<bool> doubtful_ = false;
+  std::vector<ObjectId> pushed_;
+};
+
+// A store on which somebody has rules: no commit may be called "Create bad...".
+class DecliningStore : public FailingStore {
+ public:
+  explicit DecliningStore(MemoryStore& memory) : FailingStore(memory), memory_(memory) {}
+  Result<void> Publish(const Publication& publication) override {
+    ++asked_;
+    for (const NewObject& object : publication.objects) {
+      const std::string_view text = object.bytes;
+      if (object.kind == ObjectKind::kCommit && text.find("Create bad") != std::string_view::npos) {
+        return Error{Code::kDeclined, "no bad ones"};
+      }
+    }
+    return memory_.Publish(publication);
+  }
+  int asked() const { return asked_; }
+
+ private:
+  MemoryStore& memory_;
+  std::atomic<int> asked_ = 0;
+};
+
+// Submits one file each of these names at once, and returns the outcomes.
+std::vector<Outcome> CreateTogether(DecliningStore& store, MemoryStore& memory, const std::vector<std::string>& names) {
+  Branch branch(memory);
+  TreeReader trees(store);
+  RecordingObserver observer;
+  const Head start = branch.Commit({});
+  Committer committer(store, trees, CommitterOptions{"refs/heads/main", kNever, [] { return 5000; }});
+  std::vector<std::future<Outcome>> futures;
+  for (const std::string& name : names) {
+    futures.push_back(committer.Submit(
+        {PublishChange{Path(name), Base{std::nullopt, start.commit}, branch.Blob(name)}, "andrew", "", "", nullptr}));
+  }
+  committer.Start(start, &observer);
+  std::vector<Outcome> outcomes;
+  for (auto& future : futures) outcomes.push_back(future.get());
+  return outcomes;
+}
+
+TEST(CommitterBatch, ThatIsDeclinedIsTakenApartSoThatOnlyTheCulpritHearsOfIt) {
+  MemoryStore memory;
+  DecliningStore store(memory);
+  std::vector<std::string> names;
+  for (int i = 0; i < 40; ++i) names.push_back((i == 17 ? "bad" : "good") + std::to_string(i));
+  const auto outcomes = CreateTogether(store, memory, names);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    EXPECT_EQ(outcomes[i].kind, i == 17 ? Kind::kFailed : Kind::kPublished) << i;
+  }
+  EXPECT_EQ(outcomes[17].error.code, Code::kDeclined);
+  EXPECT_LT(store.asked(), 20);
+}
+
+TEST(CommitterBatch, OfNothingButDeclinedOnesIsNotTriedForEver) {
+  MemoryStore memory;
+  DecliningStore store(memory);
+  std::vector<std::string> names;
+  for (int i = 0; i < 200; ++i) names.push_back("bad" + std::to_string(i));
+  for (const Outcome& outcome : CreateTogether(store, memory, names)) EXPECT_EQ(outcome.error.code, Code::kDeclined);
+  EXPECT_LT(store.asked(), 60);
+}
+
+class InDoubt : public ::testing::Test {
+ protected:
+  InDoubt() {
+    start_ = branch_.Commit({{"f", a_}});
+    committer_.emplace(store_, trees_, CommitterOptions{"refs/heads/main", kNever, [] { return 5000; }});
+    committer_->Start(start_, &observer_);
+    store_.SetDoubtful(true);
+  }
+  Outcome Change(const std::string& path, const MaybeVersion& base, const MaybeVersion& content,
+                 const std::string& agent = "andrew") {
+    auto future = committer_->Submit(
+        {PublishChange{Path(path), Base{base, start_.commit}, content, false}, agent, "", "", nullptr});
+    if (future.wait_for(kPatience) != std::future_status::ready) throw std::runtime_error("no outcome");
+    return future.get();
+  }
+
+  MemoryStore memory_;
+  DoubtfulStore store_{memory_};
+  Branch branch_{memory_};
+  TreeReader trees_{store_};
+  RecordingObserver observer_;
+  Version a_ = branch_.Blob("a");
+  Version b_ = branch_.Blob("b");
+  Version c_ = branch_.Blob("c");
+  Head start_;
+  std::optional<Committer> committer_;
+};
+
+TEST_F(InDoubt, IsAFailureUntilMoreIsKnown) {  // V14
+  const Outcome outcome = Change("f", a_, b_);
+  ASSERT_EQ(outcome.kind, Kind::kFailed);
+  EXPECT_EQ(outcome.error.code, Code::kInDoubt);
+  EXPECT_EQ(branch_.Tip().commit, start_.commit);
+}
+
+TEST_F(InDoubt, WhatLandedIsItsSubmittersAndMakesItNotStale) {  // V14, V8
+  ASSERT_EQ(Change("f", a_, b_).kind, Kind::kFailed);
+  memory_.ForceRef("refs/heads/main", store_.pushed().at(0));
+  store_.SetDoubtful(false);
+  // Written again, on the base that it knew when it was told of the failure.
+  EXPECT_EQ(Change("f", a_, c_).kind, Kind::kPublished);
+  EXPECT_EQ(branch_.At("f"), MaybeVersion(c_));
+  const auto moves = observer_.moves();
+  const auto outside = std::find_if(moves.begin(), moves.end(), [](const auto& move) { return move.outside; });
+  ASSERT_NE(outside, moves.end());
+  ASSERT_EQ(outside->decided.size(), 1U);
+  EXPECT_EQ(outside->decided[0].outcome.now, MaybeVersion(b_));
+  EXPECT_EQ(committer_->counters().commits, 2U);
+}
+
+TEST_F(InDoubt, WhatLandedIsFoundBelowOthersCommits) {
+  ASSERT_EQ(Change("f", a_, b_).kind, Kind::kFailed);
+  memory_.ForceRef("refs/heads/main", store_.pushed().at(0));
+  branch_.Commit({{"g", c_}});
+  store_.SetDoubtful(false);
+  EXPECT_EQ(Change("f", a_, c_).kind, Kind::kPublished);
+}
+
+TEST_F(InDoubt, WhatLandedMakesOthersStale) {
+  ASSERT_EQ(Change("f", a_, b_).kind, Kind::kFailed);
+  memory_.ForceRef("refs/heads/main", store_.pushed().at(0));
+  store_.SetDoubtful(false);
+  EXPECT_EQ(Change("f", a_, c_, "benson").kind, Kind::kRefused);
+}
+
+TEST_F(InDoubt, OfSeveralTheOneThatLandedCounts) {
+  ASSERT_EQ(Change("f", a_, b_).kind, Kind::kFailed);
+  ASSERT_EQ(Change("g", std::nullopt, b_).kind, Kind::kFailed);
+  memory_.ForceRef("refs/heads/main", store_.pushed().at(1));
+  store_.SetDoubtful(false);
+  EXPECT_EQ(Change("g", std::nullopt, c_).kind, Kind::kPublished);
+  EXPECT_EQ(Change("f", a_, c_).kind, Kind::kPublished) << "never landed: nobody changed it";
+}
+
+TEST_F(InDoubt, IsOverWhenTheBranchWentElsewhere) {
+  ASSERT_EQ(Change("f", a_, b_).kind, Kind::kFailed);
+  branch_.Commit({{"f", c_}});
+  store_.SetDoubtful(false);
+  EXPECT_EQ(Change("f", a_, b_).kind, Kind::kRefused) << "somebody else was first";
+}
+
 }  // namespace
 }  // namespace concordfs::vcs

@@ -17,6 +17,8 @@ namespace {
 
 // While set, syncing a folder of this name fails, as on a failing disk. The file itself was renamed into place by then.
 std::atomic<const char*> failing_folder_sync = nullptr;
+// While set, syncing the data of a file whose path has this in it fails.
+std::atomic<const char*> failing_data_sync = nullptr;
 
 std::string NameOfDescriptor(int fd) {
   std::array<char, 4096> target;
@@ -35,6 +37,14 @@ extern "C" int fsync(int fd) {
     return -1;
   }
   return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+extern "C" int fdatasync(int fd) {
+  const char* part = failing_data_sync;
+  if (part != nullptr && NameOfDescriptor(fd).find(part) != std::string::npos) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
 }
 
 namespace concordfs::vcs::git {
@@ -122,34 +132,49 @@ TEST(GitStoreDisk, AReadOnlyDiskIsReadOnlyAndCanBeRead) {
 class GitStorePower : public GitStore {
  protected:
   GitStorePower() { repo_.Reopen(Durability::kPower); }
-  ~GitStorePower() override { failing_folder_sync = nullptr; }
+  ~GitStorePower() override {
+    failing_folder_sync = nullptr;
+    failing_data_sync = nullptr;
+  }
 };
 
 TEST_F(GitStorePower, AnErrorAfterTheRefMovedIsASuccess) {
   auto blob = store().AddBlob("x");
   ASSERT_OK(blob);
-  const Publication publication = repo_.CommitOf(*blob, repo_.Head(), "one");
+  Publication publication = repo_.CommitOf(*blob, repo_.Head(), "one");
+  publication.ref = "refs/heads/new";  // made by libgit2, which syncs its folder
+  publication.expected.reset();
   failing_folder_sync = "/refs/heads";
   const auto published = store().Publish(publication);
   failing_folder_sync = nullptr;
-  EXPECT_EQ(repo_.Head(), publication.tip) << "the disk has to fail after the rename, or this tests nothing";
+  EXPECT_EQ(repo_.Head(publication.ref), publication.tip)
+      << "the disk has to fail after the rename, or this tests nothing";
   EXPECT_TRUE(published.ok()) << published.error().message;
 }
 
-TEST_F(GitStorePower, AnObjectThatCantBeSyncedIsNotPublished) {
+TEST_F(GitStorePower, WhatTheJournalCantHoldIsNotPublished) {
   const ObjectId before = repo_.Head();
   auto blob = store().AddBlob("x");
   ASSERT_OK(blob);
   const Publication publication = repo_.CommitOf(*blob, before, "one");
-  const std::string folder = "/objects/" + publication.tip.Hex().substr(0, 2);
-  failing_folder_sync = folder.c_str();
+  failing_data_sync = "/concordfs/journals/";
   EXPECT_CODE(store().Publish(publication), Code::kIo);
-  // It is there now, but nobody knows whether it would survive: still no.
+  // Its objects are there now, but nobody knows whether they would survive: still no.
   EXPECT_CODE(store().Publish(publication), Code::kIo);
-  failing_folder_sync = nullptr;
+  failing_data_sync = nullptr;
   EXPECT_EQ(repo_.Head(), before);
   ASSERT_OK(store().Publish(publication));
   EXPECT_EQ(repo_.Head(), publication.tip);
+}
+
+TEST_F(GitStorePower, ABlobThatCantBeSyncedIsNotAdded) {
+  const std::string content = "x";
+  const std::string folder = "/objects/" + store().Hash(ObjectKind::kBlob, content).Hex().substr(0, 2);
+  failing_folder_sync = folder.c_str();
+  EXPECT_CODE(store().AddBlob(content), Code::kIo);
+  EXPECT_CODE(store().AddBlob(content), Code::kIo);
+  failing_folder_sync = nullptr;
+  ASSERT_OK(store().AddBlob(content));
 }
 
 }  // namespace

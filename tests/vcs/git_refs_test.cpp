@@ -95,6 +95,13 @@ TEST_F(GitStore, LocksOfOthersAreWaitedForAndThenReported) {
   ASSERT_OK(published);
 }
 
+// git takes a ref that was deleted between its being listed and its being read for one of a missing object, and gives up.
+bool LostADeletedRef(const std::string& output) {
+  const std::string parked = " refs/concordfs/rejected/";
+  return output.find("bad object" + parked) != std::string::npos ||
+         output.find("unable to parse object:" + parked) != std::string::npos;
+}
+
 TEST_F(GitStore, PublishBesideAStockGitThatPacksAndPrunes) {
   std::atomic<bool> done = false;
   std::atomic<int> rounds = 0;
@@ -103,8 +110,8 @@ TEST_F(GitStore, PublishBesideAStockGitThatPacksAndPrunes) {
       // Without --prune=now, which corrupts any repository that is written to.
       const Outcome packed = repo_.Git("pack-refs --all --prune && git -C " + repo_.path().string() +
                                        " gc -q && git -C " + repo_.path().string() + " prune-packed");
-      EXPECT_EQ(packed.status, 0) << packed.output;
-      ++rounds;
+      EXPECT_TRUE(packed.status == 0 || LostADeletedRef(packed.output)) << packed.output;
+      rounds += packed.status == 0 ? 1 : 0;
     }
   });
   int commits = 0;

@@ -8,14 +8,17 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <random>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "tests/support/expect_result.h"
 #include "tests/support/temp_dir.h"
@@ -93,18 +96,14 @@ class Repo {
 
   // A commit with one file "f" of this content on top of `parent`; its blob is not part of the batch.
   Publication CommitOf(const ObjectId& blob, const std::optional<ObjectId>& parent, const std::string& text) {
-    NewObject tree;
-    tree.kind = ObjectKind::kTree;
-    tree.bytes = "100644 f";
-    tree.bytes.push_back('\0');
-    tree.bytes.append(reinterpret_cast<const char*>(blob.bytes().data()), ObjectId::kSize);
-    tree.id = store().Hash(tree.kind, tree.bytes);
-    NewObject commit;
-    commit.kind = ObjectKind::kCommit;
-    commit.bytes = "tree " + tree.id.Hex() + "\n";
-    if (parent) commit.bytes += "parent " + parent->Hex() + "\n";
-    commit.bytes += "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n" + text + "\n";
-    commit.id = store().Hash(commit.kind, commit.bytes);
+    std::string entry = "100644 f";
+    entry.push_back('\0');
+    entry.append(reinterpret_cast<const char*>(blob.bytes().data()), ObjectId::kSize);
+    const NewObject tree{store().Hash(ObjectKind::kTree, entry), ObjectKind::kTree, entry};
+    std::string lines = "tree " + tree.id.Hex() + "\n";
+    if (parent) lines += "parent " + parent->Hex() + "\n";
+    lines += "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n" + text + "\n";
+    const NewObject commit{store().Hash(ObjectKind::kCommit, lines), ObjectKind::kCommit, lines};
     Publication publication;
     publication.objects = {tree, commit};
     publication.ref = kMain;
@@ -141,6 +140,15 @@ class Repo {
 };
 
 // A test with a new repository.
+// Waits until the condition holds. Returns false if it doesn't within 80 seconds.
+inline bool Eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 8000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 class GitStore : public ::testing::Test {
  protected:
   TempDir folder_;

@@ -102,15 +102,11 @@ class StoreContract : public ::testing::Test {
 
   // A commit of an empty tree that differs from all others by its text; and the objects that it needs.
   Publication CommitOn(const std::optional<ObjectId>& parent, const std::string& text, const char* ref = kMain) {
-    NewObject tree;
-    tree.kind = ObjectKind::kTree;
-    tree.id = store().Hash(tree.kind, tree.bytes);
-    NewObject commit;
-    commit.kind = ObjectKind::kCommit;
-    commit.bytes = "tree " + tree.id.Hex() + "\n";
-    if (parent) commit.bytes += "parent " + parent->Hex() + "\n";
-    commit.bytes += "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n" + text + "\n";
-    commit.id = store().Hash(commit.kind, commit.bytes);
+    const NewObject tree{store().Hash(ObjectKind::kTree, ""), ObjectKind::kTree, ""};
+    std::string lines = "tree " + tree.id.Hex() + "\n";
+    if (parent) lines += "parent " + parent->Hex() + "\n";
+    lines += "author A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\n" + text + "\n";
+    const NewObject commit{store().Hash(ObjectKind::kCommit, lines), ObjectKind::kCommit, lines};
     Publication publication;
     publication.objects = {tree, commit};
     publication.ref = ref;
@@ -258,7 +254,7 @@ TYPED_TEST(StoreContract, PublishReplacesADamagedObject) {
   for (const NewObject& object : publication.objects) {
     auto read = this->store().Read(object.id, object.kind);
     ASSERT_OK(read);
-    EXPECT_EQ(*read, object.bytes);
+    EXPECT_EQ(*read, std::string(object.bytes));
   }
 }
 
@@ -276,7 +272,7 @@ TYPED_TEST(StoreContract, PublishStoresTheBatchAndMovesTheRefOnce) {
   for (const NewObject& object : batch.objects) {
     auto read = this->store().Read(object.id, object.kind);
     ASSERT_OK(read);
-    EXPECT_EQ(*read, object.bytes);
+    EXPECT_EQ(*read, std::string(object.bytes));
   }
 }
 
@@ -323,11 +319,45 @@ TYPED_TEST(StoreContract, PublishWithoutItsTipMovesNothing) {
   EXPECT_EQ(this->MustReadRef(kMain), std::nullopt);
 }
 
-TYPED_TEST(StoreContract, PublishOfAnObjectUnderAWrongIdMovesNothing) {
-  Publication publication = this->CommitOn(std::nullopt, "first");
-  publication.objects.back().bytes += "more";
-  EXPECT_CODE(this->store().Publish(publication), Code::kInvalidArgument);
-  EXPECT_EQ(this->MustReadRef(kMain), std::nullopt);
+TYPED_TEST(StoreContract, PublishBringsBlobsThatWereOnlyPrepared) {
+  for (const std::size_t size : {0U, 1U, 5000U, 3'000'000U}) {
+    const std::string bytes(size, 'p');
+    File file(bytes);
+    auto blob = this->store().PrepareBlob(file.fd(), size);
+    ASSERT_OK(blob);
+    EXPECT_EQ(blob->id, this->store().Hash(ObjectKind::kBlob, bytes));
+    if (blob->bytes) {
+      EXPECT_EQ(std::string(*blob->bytes), bytes);
+      EXPECT_CODE(this->store().Read(blob->id, ObjectKind::kBlob), Code::kNotFound);
+      Publication publication =
+          this->CommitOn(std::nullopt, std::to_string(size), ("refs/heads/" + std::to_string(size)).c_str());
+      // Twice, as two agents do who write the same.
+      for (int i = 0; i < 2; ++i) publication.objects.push_back({blob->id, ObjectKind::kBlob, *blob->bytes});
+      ASSERT_OK(this->store().Publish(publication));
+    }
+    auto read = this->store().Read(blob->id, ObjectKind::kBlob);
+    ASSERT_OK(read);
+    EXPECT_EQ(*read, bytes);
+  }
+}
+
+TYPED_TEST(StoreContract, PublishOfManyObjectsAtOnceIsReadBackAsALittleOneIs) {
+  Publication batch = this->CommitOn(std::nullopt, "0");
+  for (int i = 1; i < 100; ++i) {
+    const std::string text = "content " + std::to_string(i) + std::string(1000, 'x');
+    const ObjectId blob = this->store().Hash(ObjectKind::kBlob, text);
+    batch.objects.push_back({blob, ObjectKind::kBlob, text});
+    const Publication next = this->CommitOn(batch.tip, std::to_string(i));
+    batch.objects.insert(batch.objects.end(), next.objects.begin(), next.objects.end());
+    batch.tip = next.tip;
+  }
+  ASSERT_OK(this->store().Publish(batch));
+  EXPECT_EQ(this->MustReadRef(kMain), batch.tip);
+  for (const NewObject& object : batch.objects) {
+    auto read = this->store().Read(object.id, object.kind);
+    ASSERT_OK(read);
+    EXPECT_EQ(*read, std::string(object.bytes));
+  }
 }
 
 TYPED_TEST(StoreContract, NamesThatGitForbidsAreInvalid) {
@@ -434,6 +464,45 @@ TYPED_TEST(StoreContract, ManyThreadsAddAndReadTheSameObjects) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+TYPED_TEST(StoreContract, KnowsWhatAHistoryContains) {
+  const ObjectId first = this->MustPublish(std::nullopt, "first");
+  const ObjectId second = this->MustPublish(first, "second");
+  const ObjectId third = this->MustPublish(second, "third");
+  Publication sideways = this->CommitOn(first, "other", "refs/heads/other");
+  sideways.expected.reset();
+  ASSERT_OK(this->store().Publish(sideways));
+  const ObjectId other = sideways.tip;
+  const auto contains = [&](const ObjectId& tip, const ObjectId& commit) {
+    const auto found = this->store().Contains(tip, commit);
+    EXPECT_TRUE(found.ok()) << found.error().message;
+    return found.ok() && *found;
+  };
+  EXPECT_TRUE(contains(third, third));
+  EXPECT_TRUE(contains(third, first));
+  EXPECT_FALSE(contains(first, third));
+  EXPECT_FALSE(contains(third, other));
+  EXPECT_FALSE(contains(third, this->store().Hash(ObjectKind::kCommit, "never stored")));
+  EXPECT_CODE(this->store().Contains(this->store().Hash(ObjectKind::kCommit, "nor this"), first), Code::kNotFound);
+}
+
+TYPED_TEST(StoreContract, AsksBeforeItMovesTheRefWhenTheObjectsAreThere) {
+  const ObjectId first = this->MustPublish(std::nullopt, "first");
+  Publication publication = this->CommitOn(first, "second");
+  int asked = 0;
+  publication.before_move = [&]() -> Result<void> {
+    ++asked;
+    EXPECT_TRUE(this->store().Read(publication.tip, ObjectKind::kCommit).ok());
+    EXPECT_EQ(this->MustReadRef(kMain), first);
+    if (asked == 1) return Error{Code::kUnreachable, "not now"};
+    return {};
+  };
+  EXPECT_CODE(this->store().Publish(publication), Code::kUnreachable);
+  EXPECT_EQ(this->MustReadRef(kMain), first);
+  ASSERT_OK(this->store().Publish(publication));
+  EXPECT_EQ(this->MustReadRef(kMain), publication.tip);
+  EXPECT_EQ(asked, 2);
 }
 
 // What only the tests' stores can do.

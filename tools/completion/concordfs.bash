@@ -8,7 +8,7 @@ _concordfs_parked_ids() {
 
 _concordfs() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' options='' i
-  local commands='init mount umount run status rejected refresh'
+  local commands='init mount umount run status rejected refresh sync'
   COMPREPLY=()
 
   for ((i = 1; i < COMP_CWORD; ++i)); do
@@ -41,18 +41,22 @@ _concordfs() {
       mapfile -t COMPREPLY < <(compgen -W 'process power' -- "$current")
       return
       ;;
-    --repo | --mount | --output)
+    --push)
+      mapfile -t COMPREPLY < <(compgen -W 'sync async' -- "$current")
+      return
+      ;;
+    --repo | --mount | --output | --remote | --ssh-key | --remote-token-file)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       compopt -o filenames 2>/dev/null
       return
       ;;
-    --agent | --branch | --retry | --max-file-size | --scratch | --temporary | -o) return ;;
+    --agent | --branch | --retry | --max-file-size | --cache-memory | --scratch | --temporary | --fetch-period | --remote-timeout | --push-backlog | -o) return ;;
   esac
 
   case $command in
     init) options='--branch --help' ;;
     mount)
-      options='--branch --agent --read-only --allow-other --durability --max-file-size --scratch --temporary --no-default-temporaries --no-passthrough --foreground -o --help'
+      options='--branch --agent --read-only --allow-other --durability --max-file-size --cache-memory --scratch --temporary --no-default-temporaries --no-passthrough --remote --ssh-key --remote-token-file --fetch-period --remote-timeout --push --push-backlog --push-rejected --foreground -o --help'
       ;;
     run) options='--agent --retry --mount --help --' ;;
     status) options='--json --help' ;;

@@ -4,8 +4,10 @@
 
 #include <cerrno>
 #include <ctime>
+#include <functional>
 #include <system_error>
 
+#include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
 #include "vcs/git/handles.h"
@@ -82,26 +84,21 @@ Result<void> MakeFiles(const std::string& path, const std::string& branch) {
 }
 
 // One commit of nothing, so that the branch exists.
-Result<void> MakeFirstCommit(Store& store, const std::string& branch) {
-  NewObject tree;
-  tree.kind = ObjectKind::kTree;
-  tree.id = store.Hash(tree.kind, tree.bytes);
-  const std::string who = "ConcordFS <concordfs@localhost> " + std::to_string(std::time(nullptr)) + " +0000\n";
-  NewObject commit;
-  commit.kind = ObjectKind::kCommit;
-  commit.bytes = "tree " + tree.id.Hex() + "\nauthor " + who + "committer " + who + "\nStart\n";
-  commit.id = store.Hash(commit.kind, commit.bytes);
+Result<void> MakeFirstCommit(Store& store, const std::string& branch, std::int64_t time_s) {
+  const ObjectId tree = store.Hash(ObjectKind::kTree, "");
+  const std::string who = "ConcordFS <concordfs@localhost> " + std::to_string(time_s) + " +0000\n";
+  const std::string text = "tree " + tree.Hex() + "\nauthor " + who + "committer " + who + "\nStart\n";
+  const ObjectId commit = store.Hash(ObjectKind::kCommit, text);
   Publication first;
   first.ref = "refs/heads/" + branch;
-  first.tip = commit.id;
+  first.tip = commit;
   first.reason = "init";
-  first.objects = {tree, commit};
+  first.objects = {{tree, ObjectKind::kTree, ""}, {commit, ObjectKind::kCommit, text}};
   return store.Publish(first);
 }
 
-}  // namespace
-
-Result<void> InitRepository(const stdfs::path& path, const std::string& branch) {
+// `fill` is called when the repository's files are there; after an error nothing is.
+Result<void> Init(const stdfs::path& path, const std::string& branch, const std::function<Result<void>(const stdfs::path&)>& fill) {
   InitLibrary();
   if (auto valid = CheckBranchName(branch); !valid) return valid;
   std::error_code failure;
@@ -112,13 +109,24 @@ Result<void> InitRepository(const stdfs::path& path, const std::string& branch) 
 
   Undo undo(absolute, *existed);
   if (auto made = MakeFiles(absolute.string(), branch); !made) return made;
-  auto repository = OpenRepository(absolute, Durability::kProcess);
-  if (!repository) return repository.error();
-  if (auto committed = MakeFirstCommit(*repository->store, branch); !committed) return committed;
-  const FileDescriptor folder(::open(absolute.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.ok() || ::syncfs(folder.get()) != 0) return WriteSystemError(errno, "sync " + absolute.string());
+  if (auto filled = fill(absolute); !filled) return filled;
+  if (auto synced = SyncFileSystem(absolute.string()); !synced) return synced;
   undo.Keep();
   return {};
+}
+
+}  // namespace
+
+Result<void> InitRepository(const stdfs::path& path, const std::string& branch, std::optional<std::int64_t> time_s) {
+  return Init(path, branch, [&](const stdfs::path& made) -> Result<void> {
+    auto repository = OpenRepository(made, Durability::kProcess);
+    if (!repository) return repository.error();
+    return MakeFirstCommit(*repository->store, branch, time_s.value_or(std::time(nullptr)));
+  });
+}
+
+Result<void> InitEmptyRepository(const stdfs::path& path, const std::string& branch) {
+  return Init(path, branch, [](const stdfs::path&) { return Result<void>(); });
 }
 
 }  // namespace concordfs::vcs::git

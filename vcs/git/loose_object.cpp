@@ -21,9 +21,12 @@ std::optional<ObjectKind> ParseKind(std::string_view name) {
 
 }  // namespace
 
+std::string LooseObjectFolder(const std::string& objects_dir, const ObjectId& id) {
+  return objects_dir + "/" + id.Hex().substr(0, 2);
+}
+
 std::string LooseObjectPath(const std::string& objects_dir, const ObjectId& id) {
-  const std::string hex = id.Hex();
-  return objects_dir + "/" + hex.substr(0, 2) + "/" + hex.substr(2);
+  return LooseObjectFolder(objects_dir, id) + "/" + id.Hex().substr(2);
 }
 
 Result<LooseObject> LooseObject::Open(const std::string& path) {
@@ -40,7 +43,7 @@ Result<LooseObject> LooseObject::Open(const std::string& path) {
   auto stream = std::make_unique<z_stream>();
   if (inflateInit(stream.get()) != Z_OK) return Error{Code::kIo, path + ": no memory to inflate it"};
   object.stream_.reset(stream.release());
-  object.input_ = std::make_unique<std::array<unsigned char, kInputSize>>();
+  object.input_ = std::make_unique_for_overwrite<std::array<unsigned char, kInputSize>>();
   if (auto read = object.ReadHeader(); !read) return read.error();
   return object;
 }
@@ -124,6 +127,19 @@ Result<void> LooseObject::FillInput() {
   stream_->next_in = input_->data();
   stream_->avail_in = static_cast<uInt>(count);
   return {};
+}
+
+Result<std::string> LooseObject::ReadWhole(std::uint64_t limit) {
+  if (size_ > limit) return Error{Code::kTooBig, path_ + ": too big to be read whole"};
+  std::string bytes(static_cast<std::size_t>(size_), '\0');
+  std::size_t done = 0;
+  char past_end = 0;
+  for (;;) {
+    auto count = done == bytes.size() ? Read(&past_end, 1) : Read(bytes.data() + done, bytes.size() - done);
+    if (!count) return count.error();
+    if (*count == 0) return bytes;
+    done += *count;
+  }
 }
 
 Result<void> LooseObject::CheckEnd() {

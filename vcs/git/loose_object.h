@@ -19,7 +19,8 @@
 
 namespace concordfs::vcs::git {
 
-// objects_dir/ab/cdef..., for the id abcdef...
+// objects_dir/ab, for the id abcdef..., and objects_dir/ab/cdef...
+std::string LooseObjectFolder(const std::string& objects_dir, const ObjectId& id);
 std::string LooseObjectPath(const std::string& objects_dir, const ObjectId& id);
 
 // Threads: one at a time.
@@ -36,6 +37,9 @@ class LooseObject {
   // The next bytes, at most `capacity` of them; 0 only at the end, which is where size() bytes were given and the
   // file ends too. Errors: kCorrupt (damaged, cut off, or longer than its header says), kIo. The hash is not checked.
   Result<std::size_t> Read(char* out, std::size_t capacity);
+  // All of its bytes, in one buffer of just that size; before anything else was read. Errors: as Read; kTooBig (over
+  // `limit` bytes).
+  Result<std::string> ReadWhole(std::uint64_t limit);
 
  private:
   static constexpr std::size_t kInputSize = 64U << 10;

@@ -13,16 +13,16 @@
 #include <span>
 #include <vector>
 
+#include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
 #include "vcs/git/loose_object.h"
 #include "vcs/git/object_hasher.h"
+#include "vcs/git/zlib_stream.h"
 
 namespace concordfs::vcs::git {
 namespace {
 
-constexpr std::size_t kMaxBlock = 65535;  // bytes of a stored block
-constexpr std::size_t kBlockHeader = 5;
 constexpr std::size_t kMaxPieces = 512;  // of one writev(2): the least that IOV_MAX may be is 16, Linux has 1024
 // `git gc` removes folders that it finds empty, between our making and our using one.
 constexpr int kMaxAttempts = 10;
@@ -57,28 +57,25 @@ class StoredStream {
   // `total`: how many bytes will come.
   StoredStream(int fd, std::uint64_t total) : fd_(fd), left_(total) {}
 
-  // At most kMaxBlock bytes at a time of the object's own bytes, or of what is in front of them.
+  // At most kMaxStoredBlock bytes at a time of the object's own bytes, or of what is in front of them.
   bool Write(std::string_view bytes) {
     std::vector<iovec> pieces;
-    std::vector<std::array<char, kBlockHeader>> headers((bytes.size() + kMaxBlock - 1) / kMaxBlock);
+    std::vector<std::array<char, 5>> headers((bytes.size() + kMaxStoredBlock - 1) / kMaxStoredBlock);
     pieces.reserve(2 * headers.size() + 2);
-    static constexpr std::string_view kZlib("\x78\x01", 2);
-    if (!started_) pieces.push_back(Piece(kZlib));
+    if (!started_) pieces.push_back(Piece(kStoredBegin));
     started_ = true;
     adler_ = ::adler32_z(adler_, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
     for (auto& header : headers) {
-      const std::string_view block = bytes.substr(0, kMaxBlock);
+      const std::string_view block = bytes.substr(0, kMaxStoredBlock);
       bytes.remove_prefix(block.size());
       left_ -= block.size();
-      const auto size = static_cast<unsigned>(block.size());
-      header = {static_cast<char>(left_ == 0 ? 1 : 0), static_cast<char>(size & 0xff), static_cast<char>(size >> 8),
-                static_cast<char>(~size & 0xff), static_cast<char>(~size >> 8 & 0xff)};
+      header = StoredBlockHeader(block.size(), left_ == 0);
       pieces.push_back(Piece({header.data(), header.size()}));
       pieces.push_back(Piece(block));
     }
     std::array<char, 4> end{};
     if (left_ == 0) {
-      for (int i = 0; i < 4; ++i) end[static_cast<std::size_t>(i)] = static_cast<char>(adler_ >> (24 - 8 * i) & 0xff);
+      end = StoredEnd(static_cast<std::uint32_t>(adler_));
       pieces.push_back(Piece({end.data(), end.size()}));
     }
     return WriteAll(fd_, pieces);
@@ -91,9 +88,13 @@ class StoredStream {
   uLong adler_ = ::adler32(0, nullptr, 0);
 };
 
-bool SyncFolder(const std::string& path) {
-  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder.ok() && ::fsync(folder.get()) == 0;
+// Gives a file without a name one. By its descriptor alone is quicker, but may take a privilege, which is told by the
+// same ENOENT as a missing folder. Source: open(2), O_TMPFILE.
+bool Link(int fd, const std::string& path) {
+  if (::linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH) == 0) return true;
+  if (errno != ENOENT) return false;
+  const std::string by_proc = "/proc/self/fd/" + std::to_string(fd);
+  return ::linkat(AT_FDCWD, by_proc.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
 }
 
 }  // namespace
@@ -102,7 +103,15 @@ LooseWriter::Unnamed::~Unnamed() {
   if (!path_.empty()) ::unlink(path_.c_str());
 }
 
-Result<LooseWriter::Unnamed> LooseWriter::MakeUnnamed() {
+Result<LooseWriter::Unnamed> LooseWriter::MakeUnnamed(const std::string& folder) {
+  if (FileDescriptor spare = spares_.Take(); spare.ok()) return Unnamed({}, std::move(spare));
+  for (const std::string& place : {folder, objects_dir_}) {
+    FileDescriptor file(::open(place.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0444));
+    if (file.ok()) return Unnamed({}, std::move(file));
+    // EPERM: a folder that git removed between its being found and its being used.
+    if (errno != ENOENT && errno != EPERM) break;
+  }
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT) return WriteSystemError(errno, objects_dir_);
   static const std::string kProcess = std::to_string(::getpid());
   for (;;) {
     const std::string path = objects_dir_ + "/tmp_obj_concordfs_" + kProcess + "_" + std::to_string(next_++);
@@ -112,13 +121,13 @@ Result<LooseWriter::Unnamed> LooseWriter::MakeUnnamed() {
   }
 }
 
-Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::string_view bytes) {
-  auto object = MakeUnnamed();
+Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::string_view bytes, const ObjectId& id) {
+  auto object = MakeUnnamed(LooseObjectFolder(objects_dir_, id));
   if (!object) return object;
   std::string head = ObjectHeader(kind, bytes.size());
   StoredStream stream(object->file_.get(), head.size() + bytes.size());
   // What fits into one block goes in one write(2).
-  const bool is_small = head.size() + bytes.size() <= kMaxBlock;
+  const bool is_small = head.size() + bytes.size() <= kMaxStoredBlock;
   const bool written = is_small ? stream.Write(head.append(bytes)) : stream.Write(head) && stream.Write(bytes);
   if (!written) return WriteSystemError(errno, "write an object of " + std::to_string(bytes.size()) + " bytes");
   return object;
@@ -126,7 +135,7 @@ Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::string_vie
 
 Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::uint64_t size,
                                                 const std::function<Result<void>(const Sink&)>& produce) {
-  auto object = MakeUnnamed();
+  auto object = MakeUnnamed(objects_dir_);
   if (!object) return object;
   const std::string head = ObjectHeader(kind, size);
   StoredStream stream(object->file_.get(), head.size() + size);
@@ -139,27 +148,31 @@ Result<LooseWriter::Unnamed> LooseWriter::Write(ObjectKind kind, std::uint64_t s
   return object;
 }
 
-Result<void> LooseWriter::Name(Unnamed object, const ObjectId& id) {
-  const bool durable = durability_ == Durability::kPower;
-  if (durable && ::fsync(object.file_.get()) != 0) return WriteSystemError(errno, "sync object " + id.Hex());
-  object.file_ = FileDescriptor();
-  const std::string path = LooseObjectPath(objects_dir_, id);
-  const std::string folder = path.substr(0, path.rfind('/'));
-  bool is_new = false;
-  int failed = ENOENT;
-  for (int attempt = 0; attempt < kMaxAttempts && failed == ENOENT; ++attempt) {
-    if (attempt > 0) {
-      if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) return WriteSystemError(errno, "make " + folder);
-      is_new = true;
-    }
-    failed = ::rename(object.path_.c_str(), path.c_str()) == 0 ? 0 : errno;
-  }
-  if (failed != 0) return WriteSystemError(failed, "name object " + id.Hex());
+Result<void> LooseWriter::GiveName(Unnamed& object, const std::string& path) {
+  const bool done = object.path_.empty() ? Link(object.file_.get(), path)
+                                         : ::rename(object.path_.c_str(), path.c_str()) == 0;
+  if (!done && errno == EEXIST) return Error{Code::kExists, path + ": exists"};
+  if (!done) return WriteSystemError(errno, "name object " + path);
   object.path_.clear();
-  if (durable && !(SyncFolder(folder) && (!is_new || SyncFolder(objects_dir_)))) {
-    return WriteSystemError(errno, "sync " + folder);
-  }
   return {};
+}
+
+Result<void> LooseWriter::Name(Unnamed object, const ObjectId& id, Durability durability) {
+  const bool durable = durability == Durability::kPower;
+  if (durable && ::fsync(object.file_.get()) != 0) return WriteSystemError(errno, "sync object " + id.Hex());
+  const std::string path = LooseObjectPath(objects_dir_, id);
+  const std::string folder = LooseObjectFolder(objects_dir_, id);
+  bool is_new = false;
+  auto named = GiveName(object, path);
+  for (int attempt = 1; !named && named.code() == Code::kNotFound && attempt < kMaxAttempts; ++attempt) {
+    if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) return WriteSystemError(errno, "make " + folder);
+    is_new = true;
+    named = GiveName(object, path);
+  }
+  if (!named) return named;
+  if (!durable) return {};
+  auto synced = Sync(folder);
+  return synced && is_new ? Sync(objects_dir_) : synced;
 }
 
 }  // namespace concordfs::vcs::git

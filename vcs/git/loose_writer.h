@@ -2,7 +2,8 @@
 // for it, and at its level 0 writes what nothing can read.
 //
 // The bytes are stored, not deflated, inside the zlib stream that the format asks for; `git gc` deflates them when it
-// packs them. A file gets its name when it is whole, never before: a crash leaves a tmp_obj_* beside it, which git prunes.
+// packs them. A file gets its name when it is whole, never before: a crash leaves nothing, or a tmp_obj_* where the
+// file system knows no files without names; git prunes those.
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <string_view>
 
 #include "vcs/git/handles.h"
+#include "vcs/git/spare_files.h"
 #include "vcs/object_id.h"
 #include "vcs/result.h"
 #include "vcs/store.h"
@@ -23,7 +25,7 @@ enum class Durability;
 // Threads: any. Source: gitformat-loose(5); RFC 1950 and 1951 for "stored" blocks.
 class LooseWriter {
  public:
-  // A whole object in a file that has no id for its name yet. Removed with its owner, unless it was named.
+  // A whole object in a file that does not have its name yet. Gone with its owner, unless it was named.
   class Unnamed {
    public:
     Unnamed(std::string path, FileDescriptor file) : path_(std::move(path)), file_(std::move(file)) {}
@@ -33,31 +35,34 @@ class LooseWriter {
 
    private:
     friend class LooseWriter;
-    std::string path_;  // empty: none, or named
+    std::string path_;  // empty: the file has no name at all, or its own
     FileDescriptor file_;
   };
 
-  LooseWriter(std::string objects_dir, Durability durability)
-      : objects_dir_(std::move(objects_dir)), durability_(durability) {}
+  explicit LooseWriter(std::string objects_dir) : objects_dir_(std::move(objects_dir)), spares_(objects_dir_) {}
 
-  // Errors: those of WriteSystemError.
-  Result<Unnamed> Write(ObjectKind kind, std::string_view bytes);
-  // The same for bytes that come in pieces: `size` of them, handed over by `produce`, whose error is passed on.
+  // Writes an object that will be named `id`. Errors: those of WriteSystemError.
+  Result<Unnamed> Write(ObjectKind kind, std::string_view bytes, const ObjectId& id);
+  // The same for bytes that come in pieces and whose id is not known: `size` of them, handed over by `produce`, whose
+  // error is passed on.
   using Sink = std::function<Result<void>(std::string_view)>;
   Result<Unnamed> Write(ObjectKind kind, std::uint64_t size, const std::function<Result<void>(const Sink&)>& produce);
 
-  // Gives the file its name, in place of one that has it; durable if that is asked for. Errors: those of
-  // WriteSystemError; kNotFound if git took the folder away again and again.
-  Result<void> Name(Unnamed object, const ObjectId& id);
+  // Gives the file its name; durable if that is asked for. Errors: those of WriteSystemError; kExists if a file has
+  // that name (where files without names are unknown, that one is replaced); kNotFound if git took the folder away
+  // again and again.
+  Result<void> Name(Unnamed object, const ObjectId& id, Durability durability);
 
  private:
-  Result<Unnamed> MakeUnnamed();
+  // A file in `folder`, or in objects/ if there is no such folder yet.
+  Result<Unnamed> MakeUnnamed(const std::string& folder);
+  Result<void> GiveName(Unnamed& object, const std::string& path);
 
   // Constant after construction.
   const std::string objects_dir_;
-  const Durability durability_;
   // Own synchronisation.
   std::atomic<std::uint64_t> next_{0};
+  SpareFiles spares_;
 };
 
 }  // namespace concordfs::vcs::git

@@ -1,11 +1,11 @@
 #include "vcs/git/object_hasher.h"
 
 #include <git2/sys/odb_backend.h>
-#include <openssl/evp.h>
 
 #include <memory>
 
 #include "vcs/git/git_error.h"
+#include "vcs/git/sha1.h"
 
 namespace concordfs::vcs::git {
 namespace {
@@ -45,20 +45,20 @@ std::string ObjectHeader(ObjectKind kind, std::uint64_t size) {
 }
 
 ObjectId HashFast(ObjectKind kind, std::string_view bytes) {
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
-  const std::string header = ObjectHeader(kind, bytes.size());
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  const bool done = EVP_DigestInit_ex(context.get(), EVP_sha1(), nullptr) == 1 &&
-                    EVP_DigestUpdate(context.get(), header.data(), header.size()) == 1 &&
-                    EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
-                    EVP_DigestFinal_ex(context.get(), hash, nullptr) == 1;
-  if (done) return ObjectId::FromRaw(hash);
-  git_oid oid;  // OpenSSL can be set up to refuse SHA-1
+  thread_local Sha1 hash;
+  hash.Update(ObjectHeader(kind, bytes.size()));
+  hash.Update(bytes);
+  if (const ObjectId id = hash.Finish(); !id.IsZero()) return id;
+  git_oid oid{};  // OpenSSL can be set up to refuse SHA-1
   git_odb_hash(&oid, bytes.data(), bytes.size(), ToGit(kind));
   return FromGit(oid);
+}
+
+Result<ObjectId> HashCarefully(ObjectKind kind, std::string_view bytes) {
+  git_oid oid;
+  ClearLastError();
+  if (git_odb_hash(&oid, bytes.data(), bytes.size(), ToGit(kind)) == 0) return FromGit(oid);
+  return Error{Code::kCorrupt, "hash " + std::to_string(bytes.size()) + " bytes: a SHA-1 collision was made of them"};
 }
 
 Result<OdbHandle> OpenHashingOdb() {

@@ -19,6 +19,9 @@ std::string ObjectHeader(ObjectKind kind, std::uint64_t size);
 // but us has made.
 ObjectId HashFast(ObjectKind kind, std::string_view bytes);
 
+// The id of bytes that somebody brought. Errors: kCorrupt (they were made to collide with other bytes).
+Result<ObjectId> HashCarefully(ObjectKind kind, std::string_view bytes);
+
 // libgit2 hashes a stream only on its way into an object database: this is one that keeps nothing.
 Result<OdbHandle> OpenHashingOdb();
 

@@ -11,17 +11,24 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <unordered_set>
+#include <vector>
 
+#include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
 #include "vcs/git/loose_object.h"
 #include "vcs/git/object_database.h"
 #include "vcs/git/object_hasher.h"
+#include "vcs/git/pack_writer.h"
 
 namespace concordfs::vcs::git {
 namespace {
 
 constexpr std::uint64_t kMaxInMemory = 1U << 20;  // larger blobs are streamed
+constexpr std::uint64_t kMaxCarried = 64U << 10;  // larger blobs are stored by who brings them, not by the committer
+// A pack takes two files, loose objects one each. But git's readers don't like many packs: not for a few commits.
+constexpr std::size_t kPackFrom = 24;
 constexpr std::size_t kChunkSize = 256U << 10;
 // `git gc` beside us removes folders that it finds empty, and objects that a pack has: between our looking and our
 // writing. Each time we look and write again.
@@ -53,33 +60,19 @@ Result<void> ForEachPiece(int fd, std::uint64_t size, const std::function<Result
   return {};
 }
 
-Result<void> Sync(const std::string& path, int flags) {
-  FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC));
-  if (!file.ok() || ::fsync(file.get()) != 0) return WriteSystemError(errno, "sync " + path);
-  return {};
+Result<std::string> ReadWhole(int fd, std::uint64_t size) {
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  for (std::uint64_t offset = 0; offset < size;) {
+    auto count = ReadAt(fd, bytes.data() + offset, size - offset, offset);
+    if (!count) return count.error();
+    offset += *count;
+  }
+  return bytes;
 }
 
-std::string Parent(const std::string& path) {
-  return path.substr(0, path.rfind('/'));
-}
-
-// `git prune` keeps what is young: an object that is used again becomes young again.
-void Freshen(const std::string& path) {
-  static_cast<void>(::utimensat(AT_FDCWD, path.c_str(), nullptr, 0));
-}
-
-// Whether these very bytes can be read from a pack; that pack becomes young, too.
-bool IsInPack(Handles& handles, const ObjectId& id, ObjectKind kind, std::string_view bytes) {
-  const git_oid oid = ToGit(id);
-  if (git_odb_exists_ext(handles.packs.get(), &oid, GIT_ODB_LOOKUP_NO_REFRESH) != 1) return false;
-  OdbObjectHandle packed;
-  const int error = git_odb_read(Receive(packed), handles.packs.get(), &oid);  // checks the hash
-  if (error != 0) return false;
-  const std::string_view found(static_cast<const char*>(git_odb_object_data(packed.get())),
-                               git_odb_object_size(packed.get()));
-  if (git_odb_object_type(packed.get()) != ToGit(kind) || found != bytes) return false;
-  git_oid stored;  // writes nothing, as it finds the object
-  return git_odb_write(&stored, handles.packs.get(), bytes.data(), bytes.size(), ToGit(kind)) == 0;
+// `git prune` keeps what is young: an object that is used again becomes young again. False: it is gone, or not ours.
+bool Freshen(const std::string& path) {
+  return ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0;
 }
 
 Error GaveUp(const ObjectId& id, const Error& last) {
@@ -89,25 +82,67 @@ Error GaveUp(const ObjectId& id, const Error& last) {
 }  // namespace
 
 Result<void> ObjectDatabase::Add(const ObjectId& id, ObjectKind kind, std::string_view bytes) {
-  auto handles = pool_.Borrow();
-  if (!handles) return handles.error();
-  const std::string path = LooseObjectPath(objects_dir_, id);
+  return AddLoose(id, kind, bytes, durability_);
+}
+
+// Most objects are new: so the file is written first, and what is there already looked at only when the name is taken.
+Result<void> ObjectDatabase::AddLoose(const ObjectId& id, ObjectKind kind, std::string_view bytes,
+                                      Durability durability) {
   Error last{Code::kIo, "it vanishes each time"};
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    auto existing = ExamineLoose(**handles, id);
-    if (!existing) return existing.error();
-    if (*existing == Existing::kGood) {
-      Freshen(path);
-      return SyncExisting(path);
+    // Contents come again; trees and commits hardly ever do, and one that a pack has, too, is packed once more.
+    const bool is_packed = kind == ObjectKind::kBlob && IsInPack(id, bytes);
+    if (!is_packed) {
+      auto object = loose_writer_.Write(kind, bytes, id);
+      auto written = object ? loose_writer_.Name(*std::move(object), id, durability) : object.error();
+      if (written) return {};
+      last = written.error();
+      if (last.code == Code::kNotFound) continue;
+      if (last.code != Code::kExists) return last;
     }
-    if (IsInPack(**handles, id, kind, bytes)) return {};
-    auto object = loose_writer_.Write(kind, bytes);
-    auto written = object ? loose_writer_.Name(*std::move(object), id) : object.error();
-    if (written) return {};
-    if (written.code() != Code::kNotFound) return written.error();
-    last = written.error();
+    auto handles = pool_.Borrow();
+    if (!handles) return handles.error();
+    auto existing = ExamineLoose(**handles, id);  // readers may come upon a loose one, though a pack has it, too
+    if (!existing) return existing.error();
+    if (*existing == Existing::kGood) return KeepExisting(id, durability);
+    if (is_packed) return {};
   }
   return GaveUp(id, last);
+}
+
+// Whether these very bytes can be read from a pack; that pack becomes young, too.
+bool ObjectDatabase::IsInPack(const ObjectId& blob, std::string_view bytes) {
+  const auto place = packs_.Find(blob);
+  if (!place) return false;
+  const auto packed = place->pack->Read(place->offset);
+  if (!packed || packed->kind != ObjectKind::kBlob || packed->bytes != bytes) return false;
+  return Freshen(place->pack->path() + ".pack");
+}
+
+Result<std::vector<WrittenObject>> ObjectDatabase::AddAll(std::span<const NewObject> objects) {
+  std::vector<WrittenObject> loose;
+  if (objects.size() >= kPackFrom) {
+    if (auto packed = AddPack(objects); !packed) return packed.error();
+    return loose;
+  }
+  loose.reserve(objects.size());
+  for (const NewObject& object : objects) {
+    if (auto added = AddLoose(object.id, object.kind, object.bytes, Durability::kProcess); !added) return added.error();
+    loose.push_back({object.id, object.kind, object.like});
+  }
+  return loose;
+}
+
+Result<void> ObjectDatabase::AddPack(std::span<const NewObject> objects) {
+  std::unordered_set<ObjectId> seen;
+  std::vector<PackedObject> packed;
+  packed.reserve(objects.size());
+  for (const NewObject& object : objects) {
+    if (seen.insert(object.id).second) packed.push_back({object.id, object.kind, object.bytes, object.like});
+  }
+  const auto written = WritePack(objects_dir_, packed, PackCompression::kStored, Durability::kProcess);
+  if (!written) return written.error();
+  return {};
 }
 
 Result<ObjectId> ObjectDatabase::AddBlob(int fd, std::uint64_t size) {
@@ -116,18 +151,31 @@ Result<ObjectId> ObjectDatabase::AddBlob(int fd, std::uint64_t size) {
     if (!handles) return handles.error();
     return AddLargeBlob(**handles, fd, size);
   }
-  std::string bytes;
-  bytes.reserve(static_cast<std::size_t>(size));
-  auto read = ForEachPiece(fd, size, [&](std::string_view piece) {
-    bytes.append(piece);
-    return Result<void>();
-  });
-  if (!read) return read.error();
-  git_oid oid;
-  git_odb_hash(&oid, bytes.data(), bytes.size(), GIT_OBJECT_BLOB);
-  const ObjectId id = FromGit(oid);
-  if (auto added = Add(id, ObjectKind::kBlob, bytes); !added) return added.error();
+  auto bytes = ReadWhole(fd, size);
+  if (!bytes) return bytes.error();
+  auto id = HashCarefully(ObjectKind::kBlob, *bytes);
+  if (!id) return id;
+  if (auto added = Add(*id, ObjectKind::kBlob, *bytes); !added) return added.error();
   return id;
+}
+
+Result<NewBlob> ObjectDatabase::PrepareBlob(int fd, std::uint64_t size) {
+  if (size > kMaxCarried) {
+    auto id = AddBlob(fd, size);
+    if (!id) return id.error();
+    return NewBlob{*id, std::nullopt};
+  }
+  auto bytes = ReadWhole(fd, size);
+  if (!bytes) return bytes.error();
+  return PrepareBlob(*std::move(bytes));
+}
+
+Result<NewBlob> ObjectDatabase::PrepareBlob(std::string bytes) {
+  auto id = HashCarefully(ObjectKind::kBlob, bytes);
+  if (!id) return id.error();
+  if (bytes.size() <= kMaxCarried) return NewBlob{*id, SharedBytes(std::move(bytes))};
+  if (auto added = Add(*id, ObjectKind::kBlob, bytes); !added) return added.error();
+  return NewBlob{*id, std::nullopt};
 }
 
 // Hashed on its way into a file, and then looked for. A pack that has it is no use: it could only be verified whole in
@@ -147,12 +195,11 @@ Result<ObjectId> ObjectDatabase::AddLargeBlob(Handles& handles, int fd, std::uin
   const auto existing = ExamineLoose(handles, *id);
   if (!existing) return existing.error();
   if (*existing == Existing::kGood) {
-    const std::string path = LooseObjectPath(objects_dir_, *id);
-    Freshen(path);
-    if (auto synced = SyncExisting(path); !synced) return synced.error();
+    if (auto kept = KeepExisting(*id, durability_); !kept) return kept.error();
     return id;
   }
-  if (auto named = loose_writer_.Name(*std::move(object), *id); !named) return named.error();
+  auto named = loose_writer_.Name(*std::move(object), *id, durability_);
+  if (!named && named.code() != Code::kExists) return named.error();  // kExists: somebody added it in this very moment
   return id;
 }
 
@@ -175,12 +222,14 @@ Result<void> ObjectDatabase::MoveDamagedAway(const std::string& path, const Obje
   return error;
 }
 
-Result<void> ObjectDatabase::SyncExisting(const std::string& path) {
-  if (durability_ != Durability::kPower) return {};
-  auto synced = Sync(path, O_RDONLY);
+Result<void> ObjectDatabase::KeepExisting(const ObjectId& id, Durability durability) {
+  const std::string path = LooseObjectPath(objects_dir_, id);
+  static_cast<void>(Freshen(path));
+  if (durability != Durability::kPower) return {};
+  auto synced = Sync(path);
   if (!synced && synced.code() == Code::kNotFound) return {};  // packed meanwhile, and git syncs its packs
   if (!synced) return synced;
-  return Sync(Parent(path), O_RDONLY | O_DIRECTORY);
+  return Sync(LooseObjectFolder(objects_dir_, id));
 }
 
 }  // namespace concordfs::vcs::git

@@ -114,11 +114,14 @@ Result<std::vector<Ref>> RefDatabase::List(const std::string& prefix) {
 }
 
 Result<void> RefDatabase::TrySwap(const std::string& name, const std::optional<ObjectId>& expected, const ObjectId& tip,
-                                  const std::string& reason) {
+                                  const std::string& reason, const RefFile::BeforeMove& before_move) {
   if (expected) {
-    const auto moved = RefFile(pool_.git_dir(), name, new_reflog_).Swap(*expected, tip, reason, durability_);
+    const auto moved = RefFile(pool_.git_dir(), name, new_reflog_).Swap(*expected, tip, reason, before_move);
     if (!moved) return moved.error();
     if (*moved == RefFile::Outcome::kMoved) return {};
+  }
+  if (before_move) {
+    if (auto done = before_move(); !done) return done;
   }
   auto handles = pool_.Borrow();
   if (!handles) return handles.error();
@@ -141,11 +144,11 @@ Result<void> RefDatabase::TrySwap(const std::string& name, const std::optional<O
 }
 
 Result<void> RefDatabase::Swap(const std::string& name, const std::optional<ObjectId>& expected, const ObjectId& tip,
-                               const std::string& reason) {
+                               const std::string& reason, const RefFile::BeforeMove& before_move) {
   if (auto valid = CheckRefName(name); !valid) return valid;
   Backoff backoff;
   for (;;) {
-    auto moved = TrySwap(name, expected, tip, reason);
+    auto moved = TrySwap(name, expected, tip, reason, before_move);
     if (moved) return moved;
     if (auto settled = Settle(name, expected, tip, moved.error())) return *settled;
     if (!backoff.Wait()) {
@@ -180,6 +183,20 @@ std::optional<Result<void>> RefDatabase::Settle(const std::string& name, const s
       return std::nullopt;
     default: return Result<void>(failure);
   }
+}
+
+Result<bool> RefDatabase::Contains(const ObjectId& tip, const ObjectId& commit) {
+  if (tip == commit) return true;
+  if (auto checked = objects_.Check(tip, ObjectKind::kCommit); !checked) return checked.error();
+  const git_oid tip_oid = ToGit(tip);
+  const git_oid commit_oid = ToGit(commit);
+  auto handles = pool_.BorrowFresh();  // of packs that came a moment ago, and those that went
+  if (!handles) return handles.error();
+  ClearLastError();
+  const int found = git_graph_descendant_of((*handles)->repository.get(), &tip_oid, &commit_oid);
+  if (found >= 0) return found == 1;
+  if (objects_.Check(commit, ObjectKind::kCommit).ok()) return ReadError(found, "history of " + tip.Hex());
+  return false;  // what isn't here is in nothing's history that is here as a whole
 }
 
 bool RefDatabase::Reaches(const ObjectId& commit, const ObjectId& ancestor) {

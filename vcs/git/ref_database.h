@@ -23,23 +23,28 @@ class RefDatabase {
   Result<std::optional<ObjectId>> Read(const std::string& name);
   Result<std::vector<Ref>> List(const std::string& prefix);
 
-  // Moves the ref from `expected` (nothing: it must not exist) to `tip`; of a symbolic ref, what it points at.
-  // Errors: as Store::Publish; kInvalidName also where another ref's name is in the way ("a" and "a/b").
+  // Moves the ref from `expected` (nothing: it must not exist) to `tip`; of a symbolic ref, what it points at. A ref
+  // that is a file is moved after `before_move` only, which is called under the ref's lock when nothing can come
+  // between any more, and whose error is passed on; any other ref is moved by libgit2, and durably where that is asked
+  // for. Errors: as Store::Publish; kInvalidName also where another ref's name is in the way ("a" and "a/b").
   Result<void> Swap(const std::string& name, const std::optional<ObjectId>& expected, const ObjectId& tip,
-                    const std::string& reason);
+                    const std::string& reason, const RefFile::BeforeMove& before_move = {});
 
   Result<void> Delete(const std::string& name, const ObjectId& expected);
+
+  // As Store::Contains: however far that is in the past.
+  Result<bool> Contains(const ObjectId& tip, const ObjectId& commit);
+
+  // Whether `ancestor` is `commit` or one of its ancestors, as far as that can be read, among the last 10,000.
+  bool Reaches(const ObjectId& commit, const ObjectId& ancestor);
 
  private:
   // One attempt, whose failure says nothing about what happened.
   Result<void> TrySwap(const std::string& name, const std::optional<ObjectId>& expected, const ObjectId& tip,
-                       const std::string& reason);
+                       const std::string& reason, const RefFile::BeforeMove& before_move);
   // What is to be made of a failed attempt: success, a final error, or nothing: try again.
   std::optional<Result<void>> Settle(const std::string& name, const std::optional<ObjectId>& expected,
                                      const ObjectId& tip, const Error& failure);
-  // Whether `ancestor` is `commit` or one of its ancestors, as far as that can be read.
-  bool Reaches(const ObjectId& commit, const ObjectId& ancestor);
-
   // One attempt to delete; kLocked if a lock is held.
   Result<void> TryDelete(const std::string& name, const ObjectId& expected);
   Result<void> DeleteLocked(git_repository* repository, const std::string& name, const ObjectId& expected);
@@ -47,7 +52,7 @@ class RefDatabase {
   // Constant after construction.
   RepositoryPool& pool_;
   ObjectDatabase& objects_;
-  const Durability durability_;
+  const Durability durability_;  // of deletions; for moves there is the journal
   const RefFile::NewReflog new_reflog_;
 };
 

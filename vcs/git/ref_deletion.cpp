@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "vcs/git/backoff.h"
+#include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
 #include "vcs/git/ref_database.h"
@@ -67,10 +68,7 @@ std::optional<std::string> WithoutEntry(const std::string& packed, const std::st
 }
 
 Result<void> SyncFolder(const std::string& path, Durability durability) {
-  if (durability != Durability::kPower) return {};
-  FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.ok() || ::fsync(folder.get()) != 0) return WriteSystemError(errno, "sync " + path);
-  return {};
+  return durability == Durability::kPower ? Sync(path) : Result<void>();
 }
 
 // Writes packed-refs anew by way of packed-refs.new, as git does while it holds the lock.

@@ -9,7 +9,6 @@
 #include <ctime>
 
 #include "vcs/git/git_error.h"
-#include "vcs/git/git_store.h"
 #include "vcs/git/handles.h"
 
 namespace concordfs::vcs::git {
@@ -33,8 +32,8 @@ class LockFile {
   bool held_ = true;
 };
 
-// Puts the lock's file in the ref's place. Exchanged, because ext4 writes a file out when it is renamed over another one.
-// Without the exchange the lock is gone with the rename.
+// Puts the lock's file in the ref's place. Exchanged, because ext4 writes a file out when it is renamed over another
+// one. Without the exchange the lock is gone with the rename.
 bool PutInPlace(const std::string& lock, const std::string& path, LockFile* held) {
   if (::renameat2(AT_FDCWD, lock.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0) return true;
   if (errno != EINVAL && errno != ENOSYS) return false;
@@ -73,7 +72,7 @@ Result<void> RefFile::AppendToReflog(const ObjectId& expected, const ObjectId& t
 }
 
 Result<RefFile::Outcome> RefFile::Swap(const ObjectId& expected, const ObjectId& tip, const std::string& reason,
-                                       Durability durability) const {
+                                       const BeforeMove& before_move) const {
   if (new_reflog_ == NewReflog::kMake && ::access(reflog_.c_str(), F_OK) != 0) return Outcome::kNotForUs;
   FileDescriptor file(::open(lock_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!file.ok()) {
@@ -90,15 +89,12 @@ Result<RefFile::Outcome> RefFile::Swap(const ObjectId& expected, const ObjectId&
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return WriteSystemError(errno, lock_);
   }
+  if (before_move) {
+    if (auto done = before_move(); !done) return done.error();
+  }
   if (auto logged = AppendToReflog(expected, tip, reason); !logged) return logged.error();
-  const bool durable = durability == Durability::kPower;
-  if (durable && ::fsync(file.get()) != 0) return WriteSystemError(errno, lock_);
   file = FileDescriptor();
   if (!PutInPlace(lock_, path_, &lock)) return WriteSystemError(errno, "move " + name_);
-  if (durable) {
-    const FileDescriptor folder(::open(path_.substr(0, path_.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.ok() || ::fsync(folder.get()) != 0) return WriteSystemError(errno, "sync the folder of " + name_);
-  }
   return Outcome::kMoved;
 }
 

@@ -2,6 +2,7 @@
 // through its whole ref database. For what is not such a file there is libgit2.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -10,9 +11,8 @@
 
 namespace concordfs::vcs::git {
 
-enum class Durability;
-
-// Threads: any; nothing is kept. Source: gitrepository-layout(5); git's refs/files-backend.c for the lock: whoever makes
+// Threads: any; nothing is kept. Source: gitrepository-layout(5); git's refs/files-backend.c for the lock: whoever
+// makes
 // `<ref>.lock` may change the ref until the lock is gone.
 class RefFile {
  public:
@@ -28,10 +28,13 @@ class RefFile {
     kMoved,
     kNotForUs,  // there is a reflog to be made, or no file to be moved: nothing was done; libgit2 does it
   };
-  // Compare-and-swap; `reason` is for the reflog, where there is one. Errors: kRefMoved, kLocked, and those of
-  // WriteSystemError: then it may have moved all the same.
+  // What has to be done before the ref moves, when nothing can come between any more.
+  using BeforeMove = std::function<Result<void>()>;
+  // Compare-and-swap; `reason` is for the reflog, where there is one. Survives the end of this process, not a power
+  // cut. Errors: kRefMoved, kLocked, those of WriteSystemError: then it may have moved all the same; and those of
+  // `before_move`.
   Result<Outcome> Swap(const ObjectId& expected, const ObjectId& tip, const std::string& reason,
-                       Durability durability) const;
+                       const BeforeMove& before_move) const;
 
  private:
   Result<void> AppendToReflog(const ObjectId& expected, const ObjectId& tip, const std::string& reason) const;

@@ -53,11 +53,20 @@ Result<OdbHandle> OpenPacks(const std::vector<std::string>& objects_dirs) {
 
 }  // namespace
 
+std::vector<std::string> ObjectsDirs(const std::string& git_dir) {
+  std::vector<std::string> objects_dirs = {git_dir + "/objects"};
+  AppendAlternates(git_dir + "/objects", 0, objects_dirs);
+  return objects_dirs;
+}
+
 void InitLibrary() {
   static const bool initialised = [] {
     git_libgit2_init();
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
     git_libgit2_opts(GIT_OPT_ENABLE_CACHING, 0);
+    // Of packs, where PackReader leaves something to libgit2: by default it would map all of them.
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, std::size_t{4} << 20);
+    git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, std::size_t{32} << 20);
     // The store checks by itself that a ref's target is there; libgit2 would look in its own object database.
     git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0);
     for (const git_config_level_t level :
@@ -111,8 +120,7 @@ Result<std::unique_ptr<Handles>> RepositoryPool::Open() const {
   error = git_repository_set_ident(handles->repository.get(), "ConcordFS", "concordfs@localhost");
   if (error != 0) return ReadError(error, "open the repository " + git_dir_);
 
-  handles->objects_dirs.push_back(git_dir_ + "/objects");
-  AppendAlternates(git_dir_ + "/objects", 0, handles->objects_dirs);
+  handles->objects_dirs = ObjectsDirs(git_dir_);
   auto packs = OpenPacks(handles->objects_dirs);
   if (!packs) return packs.error();
   handles->packs = std::move(*packs);

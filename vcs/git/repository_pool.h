@@ -15,9 +15,12 @@ namespace concordfs::vcs::git {
 struct Handles {
   RepositoryHandle repository;            // for refs
   std::vector<std::string> objects_dirs;  // where loose objects are: the repository's own first, then its alternates
-  OdbHandle packs;                        // only the packs of all objects_dirs: for loose ones there are LooseObject and LooseWriter
-  OdbHandle hashing;                      // see ObjectHasher
+  OdbHandle packs;    // only the packs of all objects_dirs: for loose ones there are LooseObject and LooseWriter
+  OdbHandle hashing;  // see ObjectHasher
 };
+
+// Where the objects of the repository may be: its own folder first, then those that it borrows from (alternates).
+std::vector<std::string> ObjectsDirs(const std::string& git_dir);
 
 // Initialises libgit2 for this process, once, and makes its process-wide settings: no object cache (what is read is
 // what is on disk), no configuration but the repository's own, repositories of any owner.

@@ -59,11 +59,14 @@ std::optional<std::string> GetXattr(const std::filesystem::path& file, const std
   return value;
 }
 
-Mount::Mount(std::filesystem::path repository, std::filesystem::path mountpoint, std::vector<std::string> arguments)
+Mount::Mount(std::filesystem::path repository, std::filesystem::path mountpoint, std::vector<std::string> arguments,
+             Environment environment, std::vector<std::string> launcher)
     : repository_(std::move(repository)),
       mountpoint_(std::move(mountpoint)),
       log_file_(mountpoint_.string() + ".log"),
-      arguments_(std::move(arguments)) {
+      arguments_(std::move(arguments)),
+      environment_(std::move(environment)),
+      launcher_(std::move(launcher)) {
   std::filesystem::create_directories(mountpoint_);
   Remount();
 }
@@ -88,10 +91,11 @@ bool Mount::Answers() {
 }
 
 void Mount::Remount() {
-  std::vector<std::string> argv{CONCORDFS_BINARY, "mount", repository_, mountpoint_, "--foreground"};
+  std::vector<std::string> argv = launcher_;
+  argv.insert(argv.end(), {CONCORDFS_BINARY, "mount", repository_, mountpoint_, "--foreground"});
   argv.insert(argv.end(), arguments_.begin(), arguments_.end());
   daemon_ =
-      std::make_unique<Process>(ProcessSpec{.argv = argv, .cwd = "/", .environment = {}, .output_file = log_file_});
+      std::make_unique<Process>(ProcessSpec{.argv = argv, .cwd = "/", .environment = environment_, .output_file = log_file_});
   Remember(daemon_->pid());
   Eventually([this] { return !daemon_->Running() || Answers(); }, kTimeLimit);
   if (daemon_->Running() && Answers()) return;

@@ -23,8 +23,10 @@ std::optional<std::string> GetXattr(const std::filesystem::path& file, const std
 // Threads: one.
 class Mount {
  public:
-  // Makes the mount point if it is missing, mounts and waits until the mount answers; otherwise the test fails.
-  Mount(std::filesystem::path repository, std::filesystem::path mountpoint, std::vector<std::string> arguments = {});
+  // Makes the mount point if it is missing, mounts and waits until the mount answers; otherwise the test fails. `launcher`: the
+  // words of a command that runs another one in its own place, with that one's pid.
+  Mount(std::filesystem::path repository, std::filesystem::path mountpoint, std::vector<std::string> arguments = {},
+        Environment environment = {}, std::vector<std::string> launcher = {});
   // Unmounts, whatever state the test left.
   ~Mount();
   Mount(const Mount&) = delete;
@@ -51,6 +53,8 @@ class Mount {
   std::filesystem::path mountpoint_;
   std::filesystem::path log_file_;
   std::vector<std::string> arguments_;
+  Environment environment_;
+  std::vector<std::string> launcher_;
   std::unique_ptr<Process> daemon_;
 };
 

@@ -82,6 +82,7 @@ Environment TestEnvironment() {
   made["HOME"] = "/nonexistent";
   made["GIT_CONFIG_GLOBAL"] = "/dev/null";
   made["GIT_CONFIG_NOSYSTEM"] = "1";
+  made["no_proxy"] = "localhost";  // where the servers of tests are
   made["PYTHON"] = CONCORDFS_PYTHON;
 #ifdef CONCORDFS_NODE
   made["NODE"] = CONCORDFS_NODE;
