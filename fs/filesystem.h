@@ -110,7 +110,7 @@ class Filesystem {
                               std::string_view new_name, unsigned flags) = 0;
 
   // Attributes. `handle` is the open handle that the call came through, if it did.
-  virtual Result<Attr> GetAttr(NodeId node) = 0;
+  virtual Result<Attr> GetAttr(const Caller& caller, NodeId node) = 0;
   virtual Result<Attr> SetAttr(const Caller& caller, NodeId node, const AttrChange& change,
                                std::optional<HandleId> handle) = 0;
   virtual Result<std::string> GetXattr(const Caller& caller, NodeId node, std::string_view name) = 0;

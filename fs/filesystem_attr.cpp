@@ -15,8 +15,16 @@ constexpr std::string_view kPrefix = "user.concordfs.";
 
 }  // namespace
 
-Result<Attr> FilesystemImpl::GetAttr(NodeId id) {
-  if (IsScratch(id)) return scratch_files_.GetAttr(id);
+Result<Attr> FilesystemImpl::GetAttr(const Caller& caller, NodeId id) {
+  if (IsScratch(id)) {
+    auto attr = scratch_files_.GetAttr(id);
+    if (!attr && attr.code() == Code::kStale) {
+      // What for isn't known: the kernel also asks while it opens a file, to check permissions.
+      const MutexLock lock(mutex_);
+      redirects_.SendAway(caller.tid, Redirects::Intent::kWrites);
+    }
+    return attr;
+  }
   if (const DescriptorPtr folder = PlainFolder(id)) {
     const auto status = StatusOf(folder->fd());
     if (!status) return status.error();

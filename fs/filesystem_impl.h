@@ -121,7 +121,7 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<void> Rename(const Caller& caller, NodeId parent, std::string_view name, NodeId new_parent,
                       std::string_view new_name, unsigned flags) override;
 
-  Result<Attr> GetAttr(NodeId id) override;
+  Result<Attr> GetAttr(const Caller& caller, NodeId id) override;
   Result<Attr> SetAttr(const Caller& caller, NodeId id, const AttrChange& change,
                        std::optional<HandleId> handle) override;
   Result<std::string> GetXattr(const Caller& caller, NodeId id, std::string_view name) override;
@@ -307,14 +307,17 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   Result<OpenPlan> PlanRead(const Identity& who, pid_t tid, Node& node, bool must_serve) REQUIRES(mutex_);
   // The bytes of the version that the handle reads; null for an empty file.
   Result<std::shared_ptr<const Content>> ContentOf(Handle& handle) EXCLUDES(mutex_);
-  // Leads the thread's next lookup and open of the file to a working copy of its agent.
-  void ExpectWrite(pid_t tid, const std::shared_ptr<File>& file, const Identity& who) REQUIRES(mutex_);
-  Error SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to)
+  Error SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to,
+                 Redirects::Intent intent) REQUIRES(mutex_);
+  // Leads the thread's lookup of the file to `to` (null: to whatever it is answered), and serves its open there.
+  void Expect(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to) REQUIRES(mutex_);
+  // The thread was sent away, and what it comes back to is this file: if it is to write, to a working copy of its agent.
+  void ExpectBack(pid_t tid, const std::shared_ptr<File>& file, Redirects::Intent intent, const Identity& who)
       REQUIRES(mutex_);
   void Unpin(const std::shared_ptr<WorkingCopy>& copy) REQUIRES(mutex_);
   Result<void> LearnSize(NodeId id) EXCLUDES(mutex_);
   // An existing file: its entry, and the working copy that is held for the open that follows.
-  Result<Entry> PlanCreateExisting(const Bound& bound, const Identity& who, int flags,
+  Result<Entry> PlanCreateExisting(const Bound& bound, const Identity& who, pid_t tid, int flags,
                                    std::shared_ptr<WorkingCopy>* pinned) REQUIRES(mutex_);
   Result<Created> CreateNew(const Bound& bound, const Identity& who, mode_t mode, int flags) REQUIRES(mutex_);
   // Every change of bytes through a handle: refused and parked if the handle's base is stale.

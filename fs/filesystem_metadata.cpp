@@ -164,7 +164,7 @@ Result<Attr> FilesystemImpl::SetAttr(const Caller& caller, NodeId id, const Attr
   if (IsScratch(id)) return scratch_files_.SetAttr(caller, id, change, handle);
   if (const DescriptorPtr folder = PlainFolder(id)) {
     if (auto changed = ChangeAttributes(folder->fd(), change); !changed) return changed.error();
-    return GetAttr(id);
+    return GetAttr(caller, id);
   }
   bool changes_path = false;
   bool newest = false;

@@ -173,8 +173,7 @@ Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId paren
     return Error{Code::kNotFound, checked.error().message};
   }
   std::optional<Identity> who;
-  std::optional<bool> writes;  // the caller is about to write it
-  bool comes_back = false;     // it has tried to, and the kernel repeats an open only once
+  std::optional<bool> writes;  // the caller is about to write it, as far as its habits tell
   while (true) {
     const auto learned = Learn(parent, name);
     if (!learned) return learned.error();
@@ -189,12 +188,11 @@ Result<Entry> FilesystemImpl::LookupVersioned(const Caller& caller, NodeId paren
         return EntryOf(directory);
       }
       const std::shared_ptr<File> file = (*bound)->AsFile();
-      if (!writes) {
-        comes_back = redirects_.TakeWriter(caller.tid);
-        writes = comes_back || (!options_.read_only && habits_.OnLookup(caller.tid));
-      }
-      const bool is_same_for_all = file->copies.empty() && file->resting.empty() && !file->aside && !*writes;
-      if (who && comes_back) ExpectWrite(caller.tid, file, *who);
+      if (!writes) writes = !options_.read_only && habits_.OnLookup(caller.tid);
+      const bool is_symlink = file->head && file->head->mode == vcs::FileMode::kSymlink;
+      const auto comes_back = is_symlink ? std::nullopt : redirects_.ComesBack(caller.tid, parent, name);
+      const bool is_same_for_all = file->copies.empty() && file->resting.empty() && !file->aside && !*writes && !comes_back;
+      if (who && comes_back) ExpectBack(caller.tid, file, *comes_back, *who);
       if (is_same_for_all || who) return AnswerFile(caller.tid, file, who, *writes);
     }
     who = agents_->Identify(caller);  // reads /proc: not under the lock

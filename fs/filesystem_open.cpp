@@ -15,6 +15,10 @@ bool Writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TR
 // Opens from which nothing of the old content can be read: refused at once if they are stale (R6).
 bool WritesWithoutReading(int flags) { return (flags & O_ACCMODE) == O_WRONLY || (flags & O_TRUNC) != 0; }
 
+Redirects::Intent IntentOf(int flags) {
+  return Writes(flags) ? Redirects::Intent::kWrites : Redirects::Intent::kReads;
+}
+
 // Not an error that a program sees: the kernel looks the path up again and finds the node that the agent is to see.
 Error LookAgain() { return Error{Code::kStale, "redirected"}; }
 
@@ -96,9 +100,9 @@ Result<void> FilesystemImpl::LearnSize(NodeId id) {
 Result<Opened> FilesystemImpl::Open(const Caller& caller, NodeId id, int flags) {
   if (IsScratch(id)) {
     auto opened = scratch_files_.Open(caller, id, flags);
-    if (!opened && opened.code() == Code::kStale && Writes(flags)) {
+    if (!opened && opened.code() == Code::kStale) {
       const MutexLock lock(mutex_);
-      redirects_.RememberWriter(caller.tid);
+      redirects_.SendAway(caller.tid, IntentOf(flags));
     }
     return opened;
   }
@@ -188,24 +192,30 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanOpen(const Identity& who, p
   auto plan = node->copy      ? PlanCopyOpen(who, tid, *node, flags, taken.MustServe())
               : Writes(flags) ? PlanWrite(who, tid, *node, flags, taken.MustServe())
                               : PlanRead(who, tid, *node, taken.MustServe());
-  if (taken.target) Unpin(taken.target);
+  for (const auto& target : taken.targets) Unpin(target);
   if (plan && plan->handle && plan->handle->writable) habits_.OnWrite(tid);
   return plan;
 }
 
 // To another node of the file: not an error that a program sees, because the kernel looks the path up again.
-Error FilesystemImpl::SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to) {
-  if (to) ++to->pins;
-  if (const auto replaced = redirects_.Remember(tid, file.get(), to)) Unpin(replaced);
+Error FilesystemImpl::SendAway(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to,
+                               Redirects::Intent intent) {
+  redirects_.SendAway(tid, intent);
+  Expect(tid, file, to);
   return LookAgain();
 }
 
-void FilesystemImpl::ExpectWrite(pid_t tid, const std::shared_ptr<File>& file, const Identity& who) {
-  const bool is_readable = !file->head || (file->head->mode != vcs::FileMode::kSymlink && file->head_size);
-  if (!is_readable || !file->linked || file->aside) return;
+void FilesystemImpl::Expect(pid_t tid, const std::shared_ptr<File>& file, const std::shared_ptr<WorkingCopy>& to) {
+  if (to) ++to->pins;
+  if (const auto replaced = redirects_.Remember(tid, file.get(), to)) Unpin(replaced);
+}
+
+void FilesystemImpl::ExpectBack(pid_t tid, const std::shared_ptr<File>& file, Redirects::Intent intent,
+                                const Identity& who) {
+  if (redirects_.IsPending(tid, file.get()) || (file->aside && file->aside->agent == who.agent)) return;
   std::shared_ptr<WorkingCopy> own = file->CopyOf(who.agent);
-  if (!own) own = MakeCopy(file, who);
-  static_cast<void>(SendAway(tid, file, own));
+  if (!own && intent == Redirects::Intent::kWrites) own = MakeCopy(file, who);
+  Expect(tid, file, own);
 }
 
 Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanWrite(const Identity& who, pid_t tid, Node& node, int flags,
@@ -217,7 +227,7 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanWrite(const Identity& who, 
   if (WritesWithoutReading(flags) && BaseFor(who, path, stands_on).version != stands_on) {
     return RefuseLocked(who.agent, "open " + vcs::Quoted(path.text()));
   }
-  if (!file->linked && !must_serve) return SendAway(tid, file, nullptr);  // gone, or another file's name
+  if (!file->linked && !must_serve) return SendAway(tid, file, nullptr, Redirects::Intent::kWrites);  // gone, or another file's name
   if (!own) {
     own = MakeCopy(file, who);
     if (!file->linked) {  // an unlinked file's descriptor, opened again: as private as the file is by now
@@ -225,7 +235,7 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanWrite(const Identity& who, 
       file->copies.erase(who.agent);
     }
   }
-  if (!must_serve) return SendAway(tid, file, own);
+  if (!must_serve) return SendAway(tid, file, own, Redirects::Intent::kWrites);
   // Came back without a lookup (/proc/self/fd): the working copy, past the cached pages of the version's node.
   return OpenPlan{.handle = HandleOn(own, node.id, who, flags), .direct_io = true};
 }
@@ -239,12 +249,14 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanCopyOpen(const Identity& wh
     EndRest(copy);
     Node* version = names_.Find(id);
     const bool is_version = version != nullptr && !version->copy;
-    return is_version ? PlanRead(who, tid, *version, must_serve) : SendAway(tid, copy->file, nullptr);
+    return is_version ? PlanRead(who, tid, *version, must_serve)
+                      : SendAway(tid, copy->file, nullptr, Redirects::Intent::kReads);
   }
   if (!rests && copy->file->CopyOf(who.agent) != copy && !must_serve) {  // another agent's, or one that is over
     // Who is to write has to come back to a copy of its own: a version's node that is opened with O_TRUNC is empty to
     // the kernel, for all that read it.
-    return Writes(flags) ? PlanWrite(who, tid, node, flags, must_serve) : SendAway(tid, copy->file, nullptr);
+    return Writes(flags) ? PlanWrite(who, tid, node, flags, must_serve)
+                         : SendAway(tid, copy->file, nullptr, Redirects::Intent::kReads);
   }
   if (WritesWithoutReading(flags) && !copy->discarded) {
     const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);
@@ -265,7 +277,7 @@ Result<FilesystemImpl::OpenPlan> FilesystemImpl::PlanRead(const Identity& who, p
   const std::shared_ptr<File> file = node.file;
   const auto own = file->CopyOf(who.agent);
   const bool newest = file->linked && !own && file->current == node.id;
-  if (!newest && !must_serve) return SendAway(tid, file, own);
+  if (!newest && !must_serve) return SendAway(tid, file, own, Redirects::Intent::kReads);
   auto handle = std::make_shared<Handle>();
   handle->node = node.id;
   handle->who = who;
@@ -296,7 +308,7 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
     if (const auto moved = bound.AsFile(); moved && moved->aside && moved->aside->agent == who.agent) {
       return CreateAgain(moved, who, mode, flags);
     }
-    auto entry = PlanCreateExisting(bound, who, flags, &pinned);
+    auto entry = PlanCreateExisting(bound, who, caller.tid, flags, &pinned);
     if (!entry) return entry.error();
     return Created{*std::move(entry), {}};
   });
@@ -315,14 +327,17 @@ Result<Created> FilesystemImpl::Create(const Caller& caller, NodeId parent, std:
   return created;
 }
 
-Result<Entry> FilesystemImpl::PlanCreateExisting(const Bound& bound, const Identity& who, int flags,
+Result<Entry> FilesystemImpl::PlanCreateExisting(const Bound& bound, const Identity& who, pid_t tid, int flags,
                                                  std::shared_ptr<WorkingCopy>* pinned) {
   const std::string path = vcs::Quoted(bound.path.text());
   if ((flags & O_EXCL) != 0) return Error{Code::kExists, path + ": exists"};
   const auto file = bound.AsFile();
   if (!file) return Error{Code::kIsDirectory, path + ": is a directory"};
   // Somebody made it since the kernel looked. What is a symlink by now has to be walked again.
-  if (file->head && file->head->mode == vcs::FileMode::kSymlink) return LookAgain();
+  if (file->head && file->head->mode == vcs::FileMode::kSymlink) {
+    redirects_.SendAway(tid, IntentOf(flags));
+    return LookAgain();
+  }
   if (Writes(flags) && !file->CopyOf(who.agent)) {
     const vcs::Base base = BaseFor(who, bound.path, file->head);
     if (base.version != file->head && WritesWithoutReading(flags)) return RefuseLocked(who.agent, "open " + path);

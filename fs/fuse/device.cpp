@@ -172,7 +172,7 @@ bool Device::Answer(int fd, const void* request, std::size_t size) {
   if (size < sizeof(fuse_in_header) + sizeof(StatxIn)) return false;
   fuse_in_header header{};
   std::memcpy(&header, request, sizeof(header));
-  const auto attr = filesystem_.GetAttr(header.nodeid);
+  const auto attr = filesystem_.GetAttr(Caller{static_cast<pid_t>(header.pid), header.uid, header.gid}, header.nodeid);
   fuse_out_header answer{};
   answer.unique = header.unique;
   answer.len = sizeof(answer);

@@ -198,7 +198,7 @@ void ForgetMulti(fuse_req_t request, std::size_t count, fuse_forget_data* forget
 }
 
 void GetAttr(fuse_req_t request, fuse_ino_t node, fuse_file_info* /*info*/) {
-  Serve(request, [&](Filesystem& fs) { ReplyAttr(request, fs.GetAttr(node)); });
+  Serve(request, [&](Filesystem& fs) { ReplyAttr(request, fs.GetAttr(CallerOf(request), node)); });
 }
 
 void SetAttr(fuse_req_t request, fuse_ino_t node, struct stat* values, int to_set, fuse_file_info* info) {

@@ -77,7 +77,7 @@ TEST_F(FilesystemTest, KeepsTheVersionOfAnOpenHandle) {  // R1
   Kernel::File file = Open(kBenson, "f", O_RDONLY);
   for (const char* content : {"B", "CC", "DDD"}) ASSERT_EQ(Echo(kAndrew, "f", content), "ok");
   EXPECT_EQ(*kernel().ReadAll(file), "A");
-  EXPECT_EQ(mount_.filesystem->GetAttr(file.node)->size, 1U);
+  EXPECT_EQ(mount_.filesystem->GetAttr(kAndrew, file.node)->size, 1U);
   EXPECT_EQ(Cat(kBenson, "f"), "DDD");
   EXPECT_EQ(Said(kernel().Close(kBenson, file)), "ok");
 }
@@ -122,8 +122,8 @@ TEST_F(FilesystemTest, OpensNoVersionsNodeForTruncation) {  // R1, F2
   const auto opened = fs.Open(kAndrew, again->attr.node, kAnew);
   ASSERT_TRUE(opened) << opened.error().message;
   EXPECT_FALSE(opened->direct_io);
-  EXPECT_EQ(fs.GetAttr(again->attr.node)->size, 0U);
-  EXPECT_EQ(fs.GetAttr(version->attr.node)->size, 2U);
+  EXPECT_EQ(fs.GetAttr(kAndrew, again->attr.node)->size, 0U);
+  EXPECT_EQ(fs.GetAttr(kAndrew, version->attr.node)->size, 2U);
   fs.Release(opened->handle);
   for (const auto& entry : {copy, again, version}) fs.Forget(entry->attr.node, 1);
 }

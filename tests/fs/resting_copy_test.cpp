@@ -119,7 +119,7 @@ TEST_F(RestingCopyTest, BecomesTheVersionThatItsAgentReads) {
   EXPECT_EQ(Lookup(kBenson).attr.node, node) << "it is everybody's";
   ASSERT_EQ(Echo(kAndrew, "C"), "ok");
   EXPECT_EQ(TextOf(kernel().ReadAll(*file)), "B");
-  EXPECT_EQ(fs().GetAttr(node)->size, 1U);
+  EXPECT_EQ(fs().GetAttr(kAndrew, node)->size, 1U);
   ASSERT_EQ(Echo(kBenson, "D"), "ok");
   EXPECT_EQ(TextOf(kernel().ReadAll(*file)), "B");
   EXPECT_EQ(Said(kernel().Close(kAndrew, *file)), "ok");

@@ -143,7 +143,7 @@ Result<fs::Attr> Kernel::Stat(const Caller& caller, const std::string& path) {
   return Retrying<fs::Attr>([&](Names names) -> Result<fs::Attr> {
     const auto node = Walk(caller, path, names);
     if (!node) return node.error();
-    return fs_.GetAttr(*node);
+    return fs_.GetAttr(caller, *node);
   });
 }
 
