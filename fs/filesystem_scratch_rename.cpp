@@ -76,6 +76,7 @@ Result<void> FilesystemImpl::Rename(const Caller& caller, NodeId parent, std::st
   const auto to = FindPlace(new_parent, new_name);
   if (!to) return to.error();
   if (from->where == Where::kNowhere) return At(name, ENOENT);
+  if (parent == new_parent && name == new_name) return (flags & RENAME_NOREPLACE) != 0 ? At(name, EEXIST) : Result<void>();
   const bool exchange = (flags & RENAME_EXCHANGE) != 0;
   const bool from_scratch = from->where == Where::kScratch;
   // A version stays one; a scratch file is replaced where it is by its like; a new name is what the rules say.

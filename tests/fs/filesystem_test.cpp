@@ -282,6 +282,22 @@ TEST_F(FilesystemTest, SavesThroughAnUnpublishedFileInOneCommit) {  // R9: an ed
   EXPECT_THAT(History(), ElementsAre("agent1: Update f"));
 }
 
+// The kernel asks for no such thing, as long as it finds one node under the name.
+TEST_F(FilesystemTest, LeavesWhatIsRenamedToItsOwnName) {
+  const Kernel::File fresh = Open(kAndrew, "new", O_WRONLY | O_CREAT);
+  Filesystem& fs = *mount_.filesystem;
+  for (const char* name : {"new", "f", "d"}) {
+    EXPECT_EQ(Said(fs.Rename(kAndrew, kRootNode, name, kRootNode, name, 0)), "ok") << name;
+    EXPECT_NE(kernel().Stat(kAndrew, name)->links, 0U) << name;
+  }
+  EXPECT_EQ(Said(fs.Rename(kAndrew, kRootNode, "none", kRootNode, "none", 0)), "not found");
+  EXPECT_EQ(Said(kernel().Close(kAndrew, fresh)), "ok");
+  EXPECT_EQ(Cat(kAndrew, "f"), "A");
+  EXPECT_EQ(Cat(kAndrew, "d/x"), "A");
+  EXPECT_EQ(Cat(kBenson, "new"), "");
+  EXPECT_THAT(History(), ElementsAre("agent1: Create new"));
+}
+
 TEST_F(FilesystemTest, RenamesADirectoryInOneCommitAndWorkingCopiesFollow) {  // R9
   Kernel::File file = Open(kBenson, "d/x", O_RDWR);
   ASSERT_EQ(Said(kernel().Write(file, "B")), "ok");
