@@ -197,7 +197,6 @@ void FilesystemImpl::Release(HandleId id) {
     return scratch_files_.Release(id);
   }
   std::shared_ptr<Handle> handle;
-  bool last_writer = false;
   {
     const MutexLock lock(mutex_);
     const auto found = handles_.find(id);
@@ -206,7 +205,7 @@ void FilesystemImpl::Release(HandleId id) {
     handles_.erase(found);
     const auto& copy = handle->copy;
     if (!copy) return;
-    if (handle->writable) last_writer = --copy->writers == 0;
+    if (handle->writable) --copy->writers;
   }
   const auto& copy = handle->copy;
   if (handle->refused) {
@@ -222,11 +221,11 @@ void FilesystemImpl::Release(HandleId id) {
     const MutexLock lock(mutex_);
     // What failed at a close stays as it is until it is written again: its writer knows that it is not published.
     const bool failed = copy->failed_changes == copy->content->Changes();
-    publish = last_writer && copy->IsChanged() && !copy->discarded && !failed;
+    publish = handle->writable && copy->IsChanged() && !copy->discarded && !failed;
     who = copy->last_writer;
   }
   if (publish) {
-    if (const auto published = Publish(copy, who); !published) {
+    if (const auto published = Publish(copy, who, Close::kLast); !published) {
       // Nobody hears of it any more but the log: the kernel drops a release's answer.
       spdlog::warn("last close by {}: {}", who.agent, published.error().message);
     }

@@ -334,8 +334,13 @@ class FilesystemImpl final : public Filesystem, private vcs::HeadObserver {
   };
   Result<PathChange> PlanPathChange(const Identity& who, const Node& node) REQUIRES(mutex_);
 
-  // Publishes what the copy has that is not in history; parks it if that is refused (kStale).
-  Result<void> Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) EXCLUDES(mutex_);
+  // Publishes what the copy has that is not in history; parks it if that is refused (kStale). The kernel waits for no last
+  // close: who has opened the copy for writing since has perhaps truncated it, and its own close publishes all of it.
+  enum class Close { kOfDescriptor, kLast };
+  Result<void> Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who, Close close = Close::kOfDescriptor)
+      EXCLUDES(mutex_);
+  std::future<vcs::Outcome> EnqueuePublish(const std::shared_ptr<CopyContext>& context, WorkingFile::Prepared stored)
+      REQUIRES(mutex_);
   // Parks what the copy holds, once per content.
   Result<void> Park(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) EXCLUDES(mutex_);
   // Parks, and answers: kStale, or why it could not be parked.

@@ -5,13 +5,15 @@
 
 namespace concordfs::fs {
 
-Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who) {
+Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, const Identity& who, Close close) {
+  const auto is_taken_up = [&]() REQUIRES(mutex_) { return close == Close::kLast && copy->writers > 0; };
   vcs::FileMode mode;
   bool refused = false;
   bool made = false;
   {
     const MutexLock lock(mutex_);
     while (copy->publishing) settled_.Wait(mutex_);
+    if (is_taken_up()) return {};
     // What was refused is settled once it is parked; whoever wrote part of it is refused all the same.
     if (copy->discarded || (!copy->refused && !copy->IsChanged())) return {};
     mode = copy->mode;
@@ -48,22 +50,18 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
   std::future<vcs::Outcome> decided;
   {
     const MutexLock lock(mutex_);  // the path as it is when the request gets its place in the queue
-    const vcs::RepoPath path = Namespace::LastPathOf(*copy->file);
-    const bool independent = copy->written_whole && !tracker_.Find(copy->agent, who.process, path);
-    const vcs::PublishChange change{path,
-                                    copy->origin,
-                                    vcs::Version{stored->blob, mode},
-                                    copy->file->linked,
-                                    independent ? vcs::Derivation::kIndependent : vcs::Derivation::kFromBase,
-                                    std::move(stored->bytes)};
-    decided = committer_.Enqueue({change, copy->agent, who.description, who.message, context});
+    if (!is_taken_up()) decided = EnqueuePublish(context, *std::move(stored));
+  }
+  if (!decided.valid()) {
+    end(std::nullopt);
+    return {};
   }
   const vcs::Outcome outcome = committer_.Serve(std::move(decided));
-  end(outcome.kind == vcs::Outcome::Kind::kFailed ? std::optional(stored->changes) : std::nullopt);
+  end(outcome.kind == vcs::Outcome::Kind::kFailed ? std::optional(context->changes) : std::nullopt);
   switch (outcome.kind) {
     case vcs::Outcome::Kind::kPublished:
     case vcs::Outcome::Kind::kUnchanged:
-      copy->content->Undescribe(stored->changes);
+      copy->content->Undescribe(context->changes);
       if (made) SaveIfPrivate(*copy->file);
       return {};
     case vcs::Outcome::Kind::kFailed:
@@ -72,6 +70,21 @@ Result<void> FilesystemImpl::Publish(const std::shared_ptr<WorkingCopy>& copy, c
     case vcs::Outcome::Kind::kRefused: break;
   }
   return ParkAndRefuse(copy, "another version was accepted since the base was read");
+}
+
+std::future<vcs::Outcome> FilesystemImpl::EnqueuePublish(const std::shared_ptr<CopyContext>& context,
+                                                         WorkingFile::Prepared stored) {
+  const WorkingCopy& copy = *context->copy;
+  const Identity& who = context->who;
+  const vcs::RepoPath path = Namespace::LastPathOf(*copy.file);
+  const bool independent = copy.written_whole && !tracker_.Find(copy.agent, who.process, path);
+  const vcs::PublishChange change{path,
+                                  copy.origin,
+                                  vcs::Version{stored.blob, context->mode},
+                                  copy.file->linked,
+                                  independent ? vcs::Derivation::kIndependent : vcs::Derivation::kFromBase,
+                                  std::move(stored.bytes)};
+  return committer_.Enqueue({change, copy.agent, who.description, who.message, context});
 }
 
 Error FilesystemImpl::ParkAndRefuse(const std::shared_ptr<WorkingCopy>& copy, const std::string& reason) {

@@ -207,6 +207,24 @@ TEST_F(FilesystemTest, PublishesAtTheLastCloseWhatAChildWrote) {  // R4
   EXPECT_EQ(mount_.Head("f"), "child's");
 }
 
+// The kernel waits for no last close: the program has gone on by then, and may have truncated what it closed.
+TEST_F(FilesystemTest, LeavesAWorkingCopyToItsNextWriterThatIsThereBeforeTheLastCloseIsDone) {  // R4
+  const Kernel::File first = Open(kAndrew, "new", O_WRONLY | O_CREAT);
+  std::optional<Kernel::File> next;
+  mount_.store.InNext([&] {
+    const auto opened = mount_.filesystem->Open(kAndrew, first.node, O_WRONLY);
+    if (opened) next = Kernel::File{first.node, *opened, O_WRONLY, 0};
+  });
+  mount_.filesystem->Release(first.opened.handle);
+  ASSERT_TRUE(next);
+  EXPECT_THAT(History(), IsEmpty());
+  EXPECT_EQ(Said(kernel().Write(*next, "all of it")), "ok");
+  EXPECT_EQ(Said(mount_.filesystem->Flush(next->opened.handle, kAndrew.tid)), "ok");
+  mount_.filesystem->Release(next->opened.handle);
+  EXPECT_EQ(mount_.Head("new"), "all of it");
+  EXPECT_THAT(History(), ElementsAre("agent1: Create new"));
+}
+
 TEST_F(FilesystemTest, MakesNoCommitForTheSameBytes) {  // R5
   EXPECT_EQ(Echo(kAndrew, "f", "A"), "ok");
   EXPECT_THAT(History(), IsEmpty());

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include "vcs/commit.h"
 
@@ -258,8 +259,19 @@ std::uint64_t FailingStore::failures() const {
   return failures_;
 }
 
+void FailingStore::InNext(std::function<void()> what) {
+  const MutexLock lock(mutex_);
+  in_next_ = std::move(what);
+}
+
 Result<void> FailingStore::Count(const char* operation) {
-  MutexLock lock(mutex_);
+  std::function<void()> in_this;
+  {
+    const MutexLock lock(mutex_);
+    in_this = std::exchange(in_next_, nullptr);
+  }
+  if (in_this) in_this();
+  const MutexLock lock(mutex_);
   ++operations_;
   if (first_failing_ == 0 || operations_ < first_failing_ || operations_ > last_failing_) return {};
   ++failures_;

@@ -72,6 +72,8 @@ class FailingStore : public Store {
   // From the n-th operation on all fail, as on a full disk, until Heal().
   void FailFrom(std::uint64_t n, Code code) EXCLUDES(mutex_);
   void Heal() EXCLUDES(mutex_);
+  // Runs `what` in the next operation, before anything else, in the thread that does it.
+  void InNext(std::function<void()> what) EXCLUDES(mutex_);
 
   std::uint64_t operations() const EXCLUDES(mutex_);  // all so far, failed ones too
   std::uint64_t failures() const EXCLUDES(mutex_);
@@ -101,6 +103,7 @@ class FailingStore : public Store {
   std::uint64_t first_failing_ GUARDED_BY(mutex_) = 0;  // number of an operation; 0: none
   std::uint64_t last_failing_ GUARDED_BY(mutex_) = 0;
   Code code_ GUARDED_BY(mutex_) = Code::kIo;
+  std::function<void()> in_next_ GUARDED_BY(mutex_);
 };
 
 }  // namespace concordfs::vcs
