@@ -212,7 +212,10 @@ void FilesystemImpl::Expect(pid_t tid, const std::shared_ptr<File>& file, const 
 
 void FilesystemImpl::ExpectBack(pid_t tid, const std::shared_ptr<File>& file, Redirects::Intent intent,
                                 const Identity& who) {
-  if (redirects_.IsPending(tid, file.get()) || (file->aside && file->aside->agent == who.agent)) return;
+  if (file->aside && file->aside->agent == who.agent) return;
+  const auto target = redirects_.Target(tid, file.get());
+  const bool is_stale = target && target->stale;  // others have published since: a copy of what there is now
+  if (redirects_.IsPending(tid, file.get()) && !is_stale) return;
   std::shared_ptr<WorkingCopy> own = file->CopyOf(who.agent);
   if (!own && intent == Redirects::Intent::kWrites) own = MakeCopy(file, who);
   Expect(tid, file, own);

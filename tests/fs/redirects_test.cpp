@@ -96,6 +96,14 @@ TEST_F(RedirectsTest, ServeAWriterWhoHasAskedForThePlainFilesAttributes) {
   }
 }
 
+TEST_F(RedirectsTest, LeadNobodyToWhatOthersHaveOvertaken) {  // R1
+  const NodeId plain = PlainNodeOfVersion("f");
+  ASSERT_EQ(Said(fs().GetAttr(kAndrew, plain)), "stale") << "to look again";
+  LookUp(kAndrew, "f");
+  Echo("f", "C");
+  EXPECT_EQ(Open(kAndrew, LookUp(kAndrew, "f"), O_RDONLY), "C") << "it only wanted the attributes, and reads later";
+}
+
 TEST_F(RedirectsTest, FollowASymlinkOnTheWay) {
   ASSERT_TRUE(fs().MakeSymlink(kBenson, kRootNode, "link", "f"));
   const NodeId plain = PlainNodeOfVersion("f");
