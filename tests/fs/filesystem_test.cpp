@@ -19,17 +19,12 @@ using testing::Kernel;
 using testing::Mount;
 using testing::NumberedAgents;
 using testing::PastCommit;
+using testing::Said;
 using ::testing::UnorderedElementsAre;
 
 const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
 const Caller kAndrewsShell = NumberedAgents::CallerOf(1, 2);
 const Caller kBenson = NumberedAgents::CallerOf(2, 1);
-
-// "ok", or the name of the code.
-template <class T>
-std::string Said(const Result<T>& result) {
-  return result ? "ok" : CodeName(result.code());
-}
 
 class FilesystemTest : public ::testing::Test {
  protected:

@@ -12,15 +12,11 @@ namespace {
 
 using testing::Mount;
 using testing::NumberedAgents;
+using testing::Said;
 
 const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
 const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 constexpr int kAppend = O_WRONLY | O_APPEND;
-
-template <class T>
-std::string Said(const Result<T>& result) {
-  return result ? "ok" : CodeName(result.code());
-}
 
 class RedirectsTest : public ::testing::Test {
  protected:

@@ -14,16 +14,11 @@ namespace {
 using testing::Kernel;
 using testing::Mount;
 using testing::NumberedAgents;
+using testing::Said;
 
 constexpr int kAnew = O_WRONLY | O_TRUNC;
 const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
 const Caller kBenson = NumberedAgents::CallerOf(2, 1);
-
-// "ok", or the name of the code.
-template <class T>
-std::string Said(const Result<T>& result) {
-  return result ? "ok" : CodeName(result.code());
-}
 
 std::string TextOf(const Result<std::string>& text) {
   return text ? *text : CodeName(text.code());

@@ -16,14 +16,10 @@ using testing::Kernel;
 using testing::Mount;
 using testing::NumberedAgents;
 using testing::PastCommit;
+using testing::Said;
 
 const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
 const Caller kBenson = NumberedAgents::CallerOf(2, 1);
-
-template <class T>
-std::string Said(const Result<T>& result) {
-  return result ? "ok" : CodeName(result.code());
-}
 
 class ScratchTest : public ::testing::Test {
  protected:

@@ -14,6 +14,12 @@
 
 namespace concordfs::testing {
 
+// "ok", or the name of the code.
+template <class T>
+std::string Said(const Result<T>& result) {
+  return result ? "ok" : CodeName(result.code());
+}
+
 // Callers whose identity their thread id tells: 1000 * agent + 10 * process + thread. Threads: any.
 class NumberedAgents : public fs::AgentSource {
  public:
