@@ -30,8 +30,9 @@ class Server:
 
     def __init__(self, place, origin):
         self.repository = copy_of(place, origin)
-        # As docs/remote.md advises.
+        # As docs/sizing.md advises.
         run(["git", "-C", self.repository, "config", "receive.autogc", "false"])
+        run(["git", "-C", self.repository, "config", "receive.unpackLimit", "20"])
         self.port = free_port()
         place.start(["git", "daemon", "--reuseaddr", "--listen=127.0.0.1", f"--port={self.port}", "--max-connections=0",
                      f"--base-path={place.path}", "--export-all", "--enable=receive-pack", place.path],
