@@ -34,8 +34,12 @@ int OpenDiscardingStream(git_odb_stream** out, git_odb_backend* backend, git_obj
   return 0;
 }
 
-Error LengthError(const std::string& what) {
-  return Error{Code::kInvalidArgument, what};
+Error CollisionError(std::uint64_t size) {
+  return Error{Code::kCorrupt, "hash " + std::to_string(size) + " bytes: a SHA-1 collision was made of them"};
+}
+
+Error LengthError(const std::string& how) {
+  return Error{Code::kInvalidArgument, "hash an object: it is " + how + " than announced"};
 }
 
 }  // namespace
@@ -58,7 +62,7 @@ Result<ObjectId> HashCarefully(ObjectKind kind, std::string_view bytes) {
   git_oid oid;
   ClearLastError();
   if (git_odb_hash(&oid, bytes.data(), bytes.size(), ToGit(kind)) == 0) return FromGit(oid);
-  return Error{Code::kCorrupt, "hash " + std::to_string(bytes.size()) + " bytes: a SHA-1 collision was made of them"};
+  return CollisionError(bytes.size());
 }
 
 Result<OdbHandle> OpenHashingOdb() {
@@ -79,21 +83,37 @@ Result<ObjectHasher> ObjectHasher::Start(git_odb* odb, ObjectKind kind, std::uin
   OdbStreamHandle stream;
   const int error = git_odb_open_wstream(Receive(stream), odb, static_cast<git_object_size_t>(size), ToGit(kind));
   if (error != 0) return ReadError(error, "hash an object");
-  return ObjectHasher(std::move(stream));
+  return ObjectHasher(std::move(stream), size);
+}
+
+Result<ObjectHasher> ObjectHasher::StartFast(git_odb* odb, ObjectKind kind, std::uint64_t size) {
+  Sha1 fast;
+  if (!fast.ok()) return Start(odb, kind, size);
+  fast.Update(ObjectHeader(kind, size));
+  return ObjectHasher(std::move(fast), size);
 }
 
 Result<void> ObjectHasher::Update(std::string_view bytes) {
-  if (git_odb_stream_write(stream_.get(), bytes.data(), bytes.size()) != 0) {
-    return LengthError("hash an object: it is longer than announced");
+  if (bytes.size() > size_ - came_) return LengthError("longer");
+  came_ += bytes.size();
+  if (fast_) {
+    fast_->Update(bytes);
+  } else if (const int error = git_odb_stream_write(stream_.get(), bytes.data(), bytes.size()); error != 0) {
+    return ReadError(error, "hash an object");
   }
   return {};
 }
 
 Result<ObjectId> ObjectHasher::Finish() {
+  if (came_ != size_) return LengthError("shorter");
+  if (fast_) return fast_->Finish();
   git_oid oid;
-  if (git_odb_stream_finalize_write(&oid, stream_.get()) != 0) {
-    return LengthError("hash an object: it is shorter than announced");
-  }
+  ClearLastError();
+  const int error = git_odb_stream_finalize_write(&oid, stream_.get());
+  // The stream drops what its hash says of a collision, and gives an id that isn't that of the bytes.
+  const git_error* last = git_error_last();
+  if (last != nullptr && last->klass == GIT_ERROR_SHA) return CollisionError(size_);
+  if (error != 0) return ReadError(error, "hash an object");
   return FromGit(oid);
 }
 

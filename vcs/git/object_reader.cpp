@@ -45,9 +45,10 @@ std::optional<ObjectKind> KindOf(git_object_t type) {
   }
 }
 
-// Hands all bytes of the object to `sink`; fails at the end if they were not those of `id`.
+// Hands all bytes of the object to `sink`; fails at the end if they were not those of `id`. The hash is looked at for
+// damage here; for collisions, when somebody brings the bytes.
 Result<void> CopyVerified(Handles& handles, LooseObject& object, const ObjectId& id, const Sink& sink) {
-  auto hasher = ObjectHasher::Start(handles.hashing.get(), object.kind(), object.size());
+  auto hasher = ObjectHasher::StartFast(handles.hashing.get(), object.kind(), object.size());
   if (!hasher) return hasher.error();
   const auto buffer = std::make_unique_for_overwrite<char[]>(kChunkSize);
   for (;;) {

@@ -20,8 +20,11 @@ class Sha1 {
   Sha1(Sha1&&) = default;
   Sha1& operator=(Sha1&&) = default;
 
+  // False if this machine's OpenSSL is set up to refuse SHA-1: then there will be no hash.
+  bool ok() const { return ok_; }
+
   void Update(std::string_view bytes);
-  // The hash of all bytes since the last one; the zero id if this machine's OpenSSL is set up to refuse SHA-1.
+  // The hash of all bytes since the last one; the zero id if it isn't ok().
   ObjectId Finish();
 
  private:
