@@ -1,4 +1,5 @@
 // The branch is moved by others: a push, a commit, a reset, a deletion (R11).
+#include <chrono>
 #include <iostream>
 
 #include "tests/mount/support/mount_test.h"
@@ -97,13 +98,16 @@ TEST_F(OutsideWorld, MayTurnAFileIntoADirectoryAndBack) {
 TEST_F(OutsideWorld, IsNeverOverwrittenByThoseWhoWriteMeanwhile) {
   Must("andrew", "echo 0 > pushed");
   Clone clone = MakeClone();
+  const auto begin = std::chrono::steady_clock::now();
+  clone.Push("other", "x\n");
+  const std::chrono::duration<double> push = std::chrono::steady_clock::now() - begin;
   Process writer({.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c",
                            // The pauses are for git, whose push would lose every race against an endless writer.
                            "import os, random, time\nn = 0\nwhile not os.path.exists(os.environ['OUT'] + '/stop'):\n"
-                           "    open('written', 'w').write('%d\\n' % n); n += 1; time.sleep(random.random() / 5)\n"
+                           "    open('written', 'w').write('%d\\n' % n); n += 1; time.sleep(random.random() * 3 * float(os.environ['PUSH']))\n"
                            "print(n)\n"},
                   .cwd = Dir(),
-                  .environment = {{"CONCORDFS_AGENT", "writer"}, {"OUT", Outside()}},
+                  .environment = {{"CONCORDFS_AGENT", "writer"}, {"OUT", Outside()}, {"PUSH", std::to_string(push.count())}},
                   .output_file = {}});
   // A push that loses the race against a commit of the mount is refused by git: fetch and push again.
   int pushes = 0;

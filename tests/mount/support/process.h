@@ -85,7 +85,8 @@ Outcome RunAs(const std::string& agent, const std::string& command, const std::f
 Outcome Concordfs(const std::vector<std::string>& arguments, const std::filesystem::path& cwd = "/",
                   const Environment& environment = {});
 
-// Asks again, a few milliseconds apart, until `met` or the limit is over: for states that nothing announces.
+// Asks again, a few milliseconds apart, until `met` or the limit is over: for states that nothing announces. The limit is
+// CONCORDFS_PATIENCE times as long, for programs that a sanitizer slows down.
 bool Eventually(const std::function<bool()>& met, Milliseconds limit = Milliseconds(20'000));
 
 }  // namespace concordfs::mounttest
