@@ -25,8 +25,8 @@ struct MaintenanceOptions {
   std::size_t roll_objects = 2'000;     // so many loose objects are packed at once
   std::size_t idle_roll_objects = 200;  // and so many if nothing was written for `idle`
   std::size_t merge_packs = 16;         // so many packs more, and packs are merged
-  // More than that has piled up: nothing is deflated on the way, the thread doesn't rest, and has no low priority if
-  // the process may change that.
+  // More than that has piled up: nothing is deflated on the way, the thread doesn't rest, and has a high priority if the
+  // process may change that.
   std::size_t many_packs = 48;
   std::size_t many_pending = 20'000;
   std::size_t max_pending = 200'000;  // hints in memory, 48 bytes each; more are dropped, and found again when idle
@@ -89,6 +89,7 @@ class Maintenance {
   bool RollIsDue() const REQUIRES(mutex_);
   bool MergeIsDue() const REQUIRES(mutex_);
   bool IsIdle() const REQUIRES(mutex_);
+  bool MuchHasPiledUp() const REQUIRES(mutex_);
   void Postpone(std::chrono::milliseconds pause) EXCLUDES(mutex_);
   void CountPacks() EXCLUDES(mutex_);
   void SetPressed(bool pressed);
