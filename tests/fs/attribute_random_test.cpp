@@ -143,7 +143,7 @@ TEST(AttributeRandom, TwoDaemonsAgreeInTheEnd) {
   RandomAttributes random(testing::Seed());
   const TempDir folder;
   std::array<std::unique_ptr<AttributeStore>, 2> stores = {Open(folder), Open(folder)};
-  for (int step = 0; step < 3000; ++step) {
+  for (int step = 0; step < 6000; ++step) {
     Model ignored;
     auto& store = stores.at(random.Below(2));
     random.Do(*store, ignored);

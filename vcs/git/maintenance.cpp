@@ -131,10 +131,6 @@ bool Maintenance::MergeIsDue() const {
   return new_packs_ >= options_.merge_packs || (new_packs_ >= kIdleMergePacks && IsIdle());
 }
 
-bool Maintenance::MuchHasPiledUp() const {
-  return pending_.size() > options_.many_pending || counters_.packs > options_.many_packs;
-}
-
 Result<void> Maintenance::DoRound() {
   const FileDescriptor lock = TryLock();
   if (!lock.ok() || GitGcRuns(git_dir_)) {
@@ -181,7 +177,7 @@ Result<void> Maintenance::RollWhatIsDue() {
     {
       MutexLock lock(mutex_);
       if (!RollIsDue()) return {};
-      SetPressed(MuchHasPiledUp());
+      SetPressed(pending_.size() > options_.many_pending);
       const auto count = std::min(pending_.size(), options_.keeper.roll_objects);
       objects.assign(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
     }
@@ -215,10 +211,8 @@ Result<void> Maintenance::MergeWhatIsDue() {
   }
   for (;;) {
     CountPacks();
-    {
-      MutexLock lock(mutex_);
-      SetPressed(MuchHasPiledUp());
-    }
+    const MaintenanceCounters now = counters();
+    SetPressed(now.packs > options_.many_packs || now.pending > options_.many_pending);
     auto merged = keeper_.Merge(pressed_ ? PackCompression::kStored : PackCompression::kFast, go_on_);
     if (!merged && merged.code() == Code::kNotSupported) {
       Log(merged.error().message);

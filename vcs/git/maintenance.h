@@ -89,7 +89,6 @@ class Maintenance {
   bool RollIsDue() const REQUIRES(mutex_);
   bool MergeIsDue() const REQUIRES(mutex_);
   bool IsIdle() const REQUIRES(mutex_);
-  bool MuchHasPiledUp() const REQUIRES(mutex_);
   void Postpone(std::chrono::milliseconds pause) EXCLUDES(mutex_);
   void CountPacks() EXCLUDES(mutex_);
   void SetPressed(bool pressed);

@@ -130,12 +130,9 @@ void PackKeeper::RemoveSpares() {
   ListingWatch watch(objects_dir_);
   FileDescriptor folder;
   std::optional<std::uint8_t> opened;  // whose number it has
-  std::string there;                   // the pack that was just seen
   std::erase_if(spares_, [&](const Spare& spare) {
-    if (opened != spare.id.bytes()[0]) there.clear();
     // A `git repack` may replace the pack by its own at any time. What has vanished is not our copy any more.
-    if (there != spare.pack && !Exists(spare.pack)) return true;
-    there = spare.pack;
+    if (!Exists(spare.pack)) return true;
     if (opened != spare.id.bytes()[0]) {
       opened = spare.id.bytes()[0];
       folder = FileDescriptor(::open(LooseObjectFolder(objects_dir_, spare.id).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
