@@ -1,7 +1,8 @@
 #include "vcs/backlog.h"
 
+#include <algorithm>
 #include <ctime>
-#include <iterator>
+#include <deque>
 #include <utility>
 
 #include "vcs/commit.h"
@@ -13,6 +14,15 @@ namespace {
 constexpr std::size_t kMaxRemembered = 100'000;
 // Agents that are never heard of again are told nothing; the log and the parked work do.
 constexpr std::size_t kMaxLost = 10'000;
+
+constexpr char kAheadPrefix[] = "refs/concordfs/replay/";
+constexpr std::size_t kMaxLast = 8;         // commits that are decided while publications are held up
+constexpr std::size_t kMostAtOnce = 5'000;  // commits whose new trees are in memory
+
+std::string AheadRef(const std::string& branch) {
+  constexpr std::string_view kHeads = "refs/heads/";
+  return kAheadPrefix + (branch.starts_with(kHeads) ? branch.substr(kHeads.size()) : branch);
+}
 
 MaybeVersion VersionOf(const std::optional<TreeEntry>& entry) {
   if (!entry || entry->IsDirectory() || entry->IsSubmodule()) return std::nullopt;
@@ -28,11 +38,25 @@ const PathChange& ChangeOf(const LostCommit& lost) {
 
 }  // namespace
 
-void Backlog::Add(std::uint64_t commits) {
+std::uint64_t CommitsIn(const Publication& publication) {
+  const auto is_commit = [](const NewObject& object) { return object.kind == ObjectKind::kCommit; };
+  return static_cast<std::uint64_t>(std::count_if(publication.objects.begin(), publication.objects.end(), is_commit));
+}
+
+Backlog::Backlog(Store& local, BacklogOptions options)
+    : local_(local), options_(std::move(options)), ahead_ref_(AheadRef(options_.ref)) {}
+
+Result<void> Backlog::Publish(const Publication& publication) {
+  {
+    const MutexLock moving(moving_);
+    if (auto published = local_.Publish(publication); !published) return published;
+  }
+  const std::uint64_t commits = CommitsIn(publication);
   const MutexLock lock(mutex_);
   if (status_.waiting == 0) status_.oldest_s = std::time(nullptr);
   status_.waiting += commits;
   added_ += commits;
+  return {};
 }
 
 Result<void> Backlog::Count(const ObjectId& seen) {
@@ -59,6 +83,23 @@ Result<void> Backlog::Count(const ObjectId& seen) {
   return {};
 }
 
+Result<BacklogPart> Backlog::NextPart(const ObjectId& theirs, const ObjectId& ours) {
+  std::deque<ObjectId> oldest;  // of the line from ours, as far as it was followed
+  bool has_more = false;
+  for (ObjectId at = ours; at != theirs;) {
+    const auto commit = ReadCommit(local_, at);
+    if (!commit) return commit.error();
+    if (commit->parents.empty()) return BacklogPart{ours, 0, false};
+    oldest.push_back(at);
+    if (oldest.size() > kMostInPart) {
+      oldest.pop_front();
+      has_more = true;
+    }
+    at = commit->parents.front();
+  }
+  return BacklogPart{oldest.empty() ? ours : oldest.front(), oldest.size(), has_more};
+}
+
 bool Backlog::IsFull() const {
   const MutexLock lock(mutex_);
   return options_.limit > 0 && status_.waiting >= options_.limit;
@@ -82,79 +123,136 @@ ObjectId Backlog::Now(const ObjectId& commit) const {
 }
 
 Result<std::optional<ObjectId>> Backlog::Replay(const ObjectId& ours, const ObjectId& theirs, const std::optional<ObjectId>& common) {
-  const auto stretch = FindStretch(local_, ours, theirs, common);
+  auto stretch = FindStretch(local_, ours, theirs, common);
   if (!stretch) return stretch.error();
+  const auto fork = trees_.ReadHead(stretch->fork);
+  if (!fork) return fork.error();
   const auto onto = trees_.ReadHead(theirs);
   if (!onto) return onto.error();
   // What an earlier attempt parked, one that a crash ended or a branch that moved, stays lost: nothing is both there and parked.
-  const auto plan = PlanReplay(trees_, *stretch, *onto, [&](const LostCommit& commit) -> Result<bool> {
+  Replayer replayer(trees_, *fork, *onto, [&](const LostCommit& commit) -> Result<bool> {
     const auto parked = Parking::FindCommit(local_, commit.agent, commit.commit);
     if (!parked) return parked.error();
     return parked->has_value();
   });
-  if (!plan) return plan.error();
-
-  auto made = plan->made;
-  std::vector<LostWork> lost;
-  std::size_t noted = 0;  // of them, in lost_
-  Publication move;
-  move.objects = plan->objects;
-  move.ref = options_.ref;
-  move.expected = ours;
-  move.tip = plan->tip.commit;
-  move.reason = "concordfs: replay";
-  move.before_move = [&]() -> Result<void> {
-    auto parked = Park(*plan, *onto, &made);
-    if (!parked) return parked.error();
-    lost = *std::move(parked);
-    const MutexLock lock(mutex_);
-    if (lost_.size() >= kMaxLost) return {};
-    lost_.insert(lost_.end(), lost.begin(), lost.end());
-    noted = lost.size();
-    return {};
-  };
-  const auto moved = local_.Publish(move);
-  if (!moved) {
-    const MutexLock lock(mutex_);
-    if (lost_.size() >= noted) lost_.erase(lost_.end() - static_cast<std::ptrdiff_t>(noted), lost_.end());
-    if (moved.code() == Code::kRefMoved) return std::optional<ObjectId>();
-    return moved.error();
+  Progress progress{.theirs = *onto};
+  std::vector<ObjectId> commits = std::move(stretch->commits);
+  // Whoever publishes doesn't wait for it, as long as what is published meanwhile becomes less.
+  for (std::size_t before = SIZE_MAX; commits.size() > kMaxLast && commits.size() <= before / 2;) {
+    before = commits.size();
+    for (std::span<const ObjectId> rest = commits; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kMostAtOnce))) {
+      auto taken = TakeAhead(replayer, rest.first(std::min(rest.size(), kMostAtOnce)), &progress);
+      if (!taken) return taken.code() == Code::kRefMoved ? Result<std::optional<ObjectId>>(std::nullopt) : taken.error();
+    }
+    auto since = Since(replayer);
+    if (!since) return since.error();
+    if (!*since) return std::optional<ObjectId>();
+    commits = **std::move(since);
   }
+  auto tip = Finish(replayer, commits, &progress);
+  if (!tip || !*tip) return tip;
   {
     const MutexLock lock(mutex_);
-    status_.lost += lost.size();
-    if (made_.size() + made.size() > kMaxRemembered) made_.clear();
-    made_.insert(made.begin(), made.end());
+    status_.lost += progress.lost.size();
+    if (made_.size() + progress.made.size() > kMaxRemembered) made_.clear();
+    made_.insert(progress.made.begin(), progress.made.end());
   }
-  for (const LostWork& work : lost) {
+  for (const LostWork& work : progress.lost) {
     if (options_.on_lost) options_.on_lost(work);
   }
-  return std::optional(plan->tip.commit);
+  return tip;
 }
 
-Result<std::vector<LostWork>> Backlog::Park(const ReplayPlan& plan, const Head& theirs, std::unordered_map<ObjectId, ObjectId>* made) {
-  std::vector<LostWork> parked;
-  for (const LostCommit& lost : plan.lost) {
-    const auto kept = ParkOne(lost, theirs, *made);
-    if (!kept) return kept.error();
-    (*made)[lost.commit] = kept->commit;
-    parked.push_back({lost.agent, lost.path, kept->ref});
+Result<void> Backlog::TakeAhead(Replayer& replayer, std::span<const ObjectId> commits, Progress* progress) {
+  if (auto taken = replayer.Take(commits); !taken) return taken;
+  const Replayed decided = replayer.TakeDecided();
+  if (!progress->ahead) {
+    const auto left = local_.ReadRef(ahead_ref_);  // by the last replay: it isn't deleted, as that can be in the way of `git gc`
+    if (!left) return left.error();
+    progress->ahead = *left;
   }
-  return parked;
+  Publication ahead;
+  ahead.objects = decided.objects;
+  ahead.ref = ahead_ref_;
+  ahead.expected = progress->ahead;
+  ahead.tip = decided.tip.commit;
+  ahead.reason = "concordfs: replay ahead";
+  ahead.before_move = [&] { return ParkAll(decided, progress); };
+  auto stored = local_.Publish(ahead);
+  if (stored) progress->ahead = ahead.tip;
+  return stored;
 }
 
-Result<Parked> Backlog::ParkOne(const LostCommit& lost, const Head& theirs, const std::unordered_map<ObjectId, ObjectId>& made) {
-  const auto winner = trees_.Find(theirs.root, lost.path);
+Result<std::optional<std::vector<ObjectId>>> Backlog::Since(const Replayer& replayer) {
+  const auto tip = local_.ReadRef(options_.ref);
+  if (!tip) return tip.error();
+  if (!*tip) return std::optional<std::vector<ObjectId>>();
+  return CommitsOnTop(local_, replayer.last(), **tip);
+}
+
+Result<std::optional<ObjectId>> Backlog::Finish(Replayer& replayer, std::span<const ObjectId> commits, Progress* progress) {
+  const MutexLock moving(moving_);
+  if (auto taken = replayer.Take(commits); !taken) return taken.error();
+  const auto since = Since(replayer);
+  if (!since) return since.error();
+  if (!*since) return std::optional<ObjectId>();
+  if (auto taken = replayer.Take(**since); !taken) return taken.error();
+  const Replayed decided = replayer.TakeDecided();
+  Publication move;
+  move.objects = decided.objects;
+  move.ref = options_.ref;
+  move.expected = replayer.last();
+  move.tip = decided.tip.commit;
+  move.reason = "concordfs: replay";
+  move.before_move = [&] { return ParkAll(decided, progress); };
+  const auto moved = Move(move, progress);
+  if (moved) return std::optional(move.tip);
+  if (moved.code() == Code::kRefMoved) return std::optional<ObjectId>();
+  return moved.error();
+}
+
+// Who lost hears of it as soon as the branch has moved, so it is noted before.
+Result<void> Backlog::Move(const Publication& publication, Progress* progress) {
+  std::size_t noted = 0;
+  Publication move = publication;
+  move.before_move = [&]() -> Result<void> {
+    if (auto parked = publication.before_move(); !parked) return parked;
+    const MutexLock lock(mutex_);
+    if (lost_.size() >= kMaxLost) return {};
+    lost_.insert(lost_.end(), progress->lost.begin(), progress->lost.end());
+    noted = progress->lost.size();
+    return {};
+  };
+  auto moved = local_.Publish(move);
+  if (moved) return moved;
+  const MutexLock lock(mutex_);
+  if (lost_.size() >= noted) lost_.erase(lost_.end() - static_cast<std::ptrdiff_t>(noted), lost_.end());
+  return moved;
+}
+
+Result<void> Backlog::ParkAll(const Replayed& decided, Progress* progress) {
+  progress->made.insert(decided.made.begin(), decided.made.end());
+  for (const LostCommit& lost : decided.lost) {
+    const auto kept = ParkOne(lost, *progress);
+    if (!kept) return kept.error();
+    progress->made[lost.commit] = kept->commit;
+    progress->lost.push_back({lost.agent, lost.path, kept->ref});
+  }
+  return {};
+}
+
+Result<Parked> Backlog::ParkOne(const LostCommit& lost, const Progress& progress) {
+  const auto winner = trees_.Find(progress.theirs.root, lost.path);
   if (!winner) return winner.error();
   const PathChange& change = ChangeOf(lost);
-  const auto stands_on = made.find(lost.stands_on);
+  const auto stands_on = progress.made.find(lost.stands_on);
   ParkRequest request;
   request.agent = lost.agent;
   request.path = lost.path;
-  request.base = Base{VersionOf(change.before), stands_on == made.end() ? lost.stands_on : stands_on->second};
+  request.base = Base{VersionOf(change.before), stands_on == progress.made.end() ? lost.stands_on : stands_on->second};
   request.content = VersionOf(change.after);
   request.head = VersionOf(*winner);
-  request.head_commit = theirs.commit;
+  request.head_commit = progress.theirs.commit;
   request.reason = "committed here, and another version came to the remote's branch first";
   return parking_.ParkCommit(std::move(request), {lost.commit, lost.changes});
 }

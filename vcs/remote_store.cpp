@@ -66,6 +66,7 @@ void RemoteStore::Stop() {
 Result<void> RemoteStore::Sync() {
   const MutexLock exchange(exchange_);
   auto done = Reconcile();
+  while (done && has_more_) done = Reconcile();
   KeepSeen();
   CountBacklog();
   return done;
@@ -290,9 +291,13 @@ Result<bool> RemoteStore::PushLocal(const std::optional<ObjectId>& theirs, const
   Publication publication;
   publication.ref = options_.ref;
   publication.expected = theirs;
-  publication.tip = ours;
+  const auto part = backlog_ && theirs ? backlog_->NextPart(*theirs, ours) : BacklogPart{ours, 0, false};
+  if (!part) return part.error();
+  publication.tip = part->tip;
+  has_more_ = part->has_more;
   const auto pushed = remote_.Push(publication);
   if (!pushed && pushed.code() == Code::kRefMoved) {
+    (void)NoteRefusal(pushed.error());
     // By whoever was faster, and then its branch is elsewhere by now; or by a lock that somebody has, or has left.
     refusals_ = refused_at_ == theirs ? refusals_ + 1 : 1;
     refused_at_ = theirs;
@@ -302,8 +307,10 @@ Result<bool> RemoteStore::PushLocal(const std::optional<ObjectId>& theirs, const
   }
   if (!pushed) return NoteFailure(pushed.error());
   refusals_ = 0;
-  seen_ = ours;
-  NoteLanded(ours, begin);
+  seen_ = part->tip;
+  NoteLanded(part->tip, begin);
+  const MutexLock lock(mutex_);
+  landed_ += part->commits;
   return true;
 }
 
@@ -349,6 +356,7 @@ void RemoteStore::NoteAnswer(const std::optional<ObjectId>& tip) {
   const MutexLock lock(mutex_);
   status_.answered_s = std::time(nullptr);
   status_.tip = tip;
+  answers_ = true;
   asked_ = Clock::now();
 }
 
@@ -376,6 +384,7 @@ Error RemoteStore::NoteFailure(Error error) {
     const MutexLock lock(mutex_);
     ++status_.failures;
     asked_ = Clock::now();
+    answers_ = false;
     failed_in_haste_ = failed_in_haste_ || error.code == Code::kUnreachable || error.code == Code::kInDoubt;
     condition = ConditionAfter(error, status_.condition);
   }

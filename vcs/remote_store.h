@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "vcs/backlog.h"
+#include "vcs/backlog_pace.h"
 #include "vcs/mutex.h"
 #include "vcs/push_room.h"
 #include "vcs/remote.h"
@@ -144,6 +145,8 @@ class RemoteStore : public Store {
   // Waits where it is the others' turn to push. What they published may be here when it returns.
   void LeaveRoom() EXCLUDES(exchange_, mutex_);
   Result<void> PublishHere(const Publication& publication) EXCLUDES(exchange_, mutex_);
+  // Waits, while the remote takes what is pushed and more comes than that.
+  void KeepPace(std::uint64_t commits) EXCLUDES(mutex_);
   // Why nothing more is taken: too much waits.
   Error FullError() const EXCLUDES(mutex_);
   // Pushes what was published here, without a look at the remote first, where it is where we saw it last.
@@ -166,6 +169,7 @@ class RemoteStore : public Store {
   // One turn of it; false if something moved meanwhile.
   Result<bool> TryReconcile(const std::optional<ObjectId>& stored) REQUIRES(exchange_);
   Result<bool> MoveForward(const std::optional<ObjectId>& ours, const ObjectId& theirs) REQUIRES(exchange_);
+  // False: the remote is elsewhere. Under kAsync very many commits are pushed part by part; has_more_ says that there are more.
   Result<bool> PushLocal(const std::optional<ObjectId>& theirs, const ObjectId& ours) REQUIRES(exchange_);
   // Why neither branch can be moved forward to the other.
   Result<bool> Block(const ObjectId& ours, const std::optional<ObjectId>& theirs, RemoteCondition condition)
@@ -182,11 +186,13 @@ class RemoteStore : public Store {
   bool Pause(Patience* patience) EXCLUDES(mutex_);
   bool IsPointless() const EXCLUDES(mutex_);
   void Follow();
+  // Goes on with what is left of very much, for a while. False: that failed.
+  bool PushMore() REQUIRES(exchange_);
   enum class Turn { kAsk, kPush, kEnd };
   // Waits for the time to ask again, or for something to push.
   Turn AwaitTurn() EXCLUDES(mutex_);
-  // What came of a turn: when to try again.
-  void NoteTurn(bool went_well) EXCLUDES(mutex_);
+  // What came of a turn that began then: when to try again.
+  void NoteTurn(bool went_well, std::chrono::steady_clock::time_point begin) EXCLUDES(mutex_);
 
   // Constant after construction.
   Store& local_;
@@ -203,6 +209,7 @@ class RemoteStore : public Store {
   bool read_seen_ GUARDED_BY(exchange_) = false;
   std::optional<ObjectId> refused_at_ GUARDED_BY(exchange_);  // the remote's branch, when it refused what it should have taken ...
   int refusals_ GUARDED_BY(exchange_) = 0;                    // ... so often in a row
+  bool has_more_ GUARDED_BY(exchange_) = false;  // than was pushed last
   std::optional<ObjectId> given_up_ GUARDED_BY(exchange_);  // the local branch, when PushOut() failed
   std::chrono::steady_clock::time_point keep_again_ GUARDED_BY(exchange_);  // seen_ref is not written before
   // Guarded by mutex_; a leaf.
@@ -210,6 +217,9 @@ class RemoteStore : public Store {
   CondVar wake_;
   RemoteStatus status_ GUARDED_BY(mutex_);
   PushRoom room_ GUARDED_BY(mutex_);
+  BacklogPace pace_ GUARDED_BY(mutex_);
+  bool answers_ GUARDED_BY(mutex_) = false;       // it did when it was asked last
+  std::uint64_t landed_ GUARDED_BY(mutex_) = 0;  // commits, in this turn
   std::chrono::steady_clock::time_point asked_ GUARDED_BY(mutex_);  // last
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool has_work_ GUARDED_BY(mutex_) = false;  // something is to be pushed, ...

@@ -2,18 +2,29 @@
 #include "vcs/remote_store.h"
 
 namespace concordfs::vcs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
 
 Result<void> RemoteStore::PublishHere(const Publication& publication) {
   if (backlog_->IsFull()) return FullError();
-  auto published = local_.Publish(publication);
+  KeepPace(CommitsIn(publication));
+  auto published = backlog_->Publish(publication);
   if (!published) return published;
-  std::uint64_t commits = 0;
-  for (const NewObject& object : publication.objects) commits += object.kind == ObjectKind::kCommit ? 1 : 0;
-  backlog_->Add(commits);
   const MutexLock lock(mutex_);
   has_work_ = true;
   wake_.NotifyAll();
   return published;
+}
+
+void RemoteStore::KeepPace(std::uint64_t commits) {
+  const auto waiting = backlog_->status().waiting;
+  const MutexLock lock(mutex_);
+  if (!answers_) return;  // it isn't the pushes that are too slow
+  const auto until = Clock::now() + pace_.Before(commits, waiting);
+  while (!stopping_ && hasty_ == 0 && Clock::now() < until) wake_.WaitFor(mutex_, until - Clock::now());
 }
 
 std::uint64_t RemoteStore::PushOut() {
@@ -21,7 +32,9 @@ std::uint64_t RemoteStore::PushOut() {
   const MutexLock exchange(exchange_);
   const auto tip = local_.ReadRef(options_.ref);
   if (backlog_->status().waiting > 0 && tip && *tip != given_up_) {
-    if (Reconcile()) {
+    auto pushed = Reconcile();
+    while (pushed && has_more_) pushed = Reconcile();
+    if (pushed) {
       CountBacklog();
     } else {
       given_up_ = *tip;
@@ -56,12 +69,7 @@ Result<void> RemoteStore::PushBacklog() {
   if (!*is_ahead) return Reconcile();
   const auto pushed = PushLocal(seen_, **tip);
   if (!pushed) return pushed.error();
-  if (*pushed) return {};
-  {
-    const MutexLock lock(mutex_);
-    ++status_.refused;
-  }
-  return Reconcile();
+  return *pushed ? Result<void>() : Reconcile();
 }
 
 Result<bool> RemoteStore::ReplayOn(const ObjectId& ours, const ObjectId& theirs) {
@@ -77,6 +85,7 @@ Result<bool> RemoteStore::ReplayOn(const ObjectId& ours, const ObjectId& theirs)
   {
     const MutexLock lock(mutex_);
     ++status_.fetches;
+    room_.NoteOthers(Clock::now());
   }
   return **replayed == theirs ? MoveForward(theirs, theirs) : PushLocal(theirs, **replayed);
 }

@@ -11,10 +11,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLongestPushPause{2'000};
-// Between two pushes others have time for theirs, in parts of what one takes: who was refused has to fetch before he pushes again, and
-// would lose to whoever pushes without pause. What is published meanwhile goes together.
-constexpr int kRoom = 2;
-constexpr std::chrono::milliseconds kMostRoom{1'000};
+constexpr std::chrono::seconds kMostPushing{10};  // part by part, without room
 
 }  // namespace
 
@@ -36,8 +33,9 @@ RemoteStore::Turn RemoteStore::AwaitTurn() {
   for (;;) {
     if (stopping_) return Turn::kEnd;
     // What was asked by a publication need not be asked again.
+    // So it need not while there is something to push, whatever room is left before that.
     const auto ask_at = asked_ + options_.fetch_period;
-    const bool is_push = has_work_ && push_at_ < ask_at;
+    const bool is_push = has_work_ && (push_at_ < ask_at || push_pause_.count() == 0);
     const auto at = is_push ? push_at_ : ask_at;
     const auto now = Clock::now();
     if (now < at) {
@@ -54,12 +52,19 @@ RemoteStore::Turn RemoteStore::AwaitTurn() {
   }
 }
 
-void RemoteStore::NoteTurn(bool went_well) {
+void RemoteStore::NoteTurn(bool went_well, Clock::time_point begin) {
   const auto waiting = backlog_ ? backlog_->status().waiting : 0;
   const MutexLock lock(mutex_);
   if (went_well) {
     push_pause_ = {};
-    push_at_ = Clock::now() + std::min(status_.last_push * kRoom, kMostRoom);
+    const auto now = Clock::now();
+    if (room_.landed() > begin) {
+      room_.NotePush(now, now - begin);  // what others will have to do, too: fetch, replay, push
+      pace_.NotePush(landed_, now - begin);
+    }
+    landed_ = 0;
+    push_at_ = now + room_.BeforeUnawaited(now);
+    has_work_ = has_work_ || waiting > 0;
   } else if (waiting > 0) {
     push_pause_ = push_pause_.count() == 0 ? options_.first_pause : std::min(push_pause_ * 2, kLongestPushPause);
     push_at_ = Clock::now() + push_pause_;
@@ -67,17 +72,25 @@ void RemoteStore::NoteTurn(bool went_well) {
   }
 }
 
+// Whoever has very much to push, and got in at last, would have to make it all again after others' next push.
+bool RemoteStore::PushMore() {
+  Result<void> pushed;
+  for (const auto end = Clock::now() + kMostPushing; pushed && has_more_ && Clock::now() < end;) pushed = Reconcile();
+  return pushed.ok();
+}
+
 void RemoteStore::Follow() {
   for (Turn turn = AwaitTurn(); turn != Turn::kEnd; turn = AwaitTurn()) {
+    const Clock::time_point begin = Clock::now();
     if (!exchange_.TryLock()) {  // a publication is at it, or who waits for all to be there
-      if (turn == Turn::kPush) NoteTurn(false);
+      if (turn == Turn::kPush) NoteTurn(false, begin);
       continue;
     }
-    const bool went_well = (turn == Turn::kPush ? PushBacklog() : Reconcile()).ok();
+    const bool went_well = (turn == Turn::kPush ? PushBacklog() : Reconcile()).ok() && PushMore();
     if (Clock::now() >= keep_again_) KeepSeen();
     if (went_well) CountBacklog();
     exchange_.Unlock();
-    if (backlog_) NoteTurn(went_well);
+    if (backlog_) NoteTurn(went_well, begin);
     if (turn == Turn::kPush) continue;
     const MutexLock lock(mutex_);
     asked_ = Clock::now();  // it may have taken longer than the period: who publishes has to come in between

@@ -1,12 +1,9 @@
 #include "vcs/replay.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "vcs/agent_name.h"
-#include "vcs/commit.h"
-#include "vcs/tree_editor.h"
 
 namespace concordfs::vcs {
 namespace {
@@ -27,135 +24,105 @@ RepoPath MainPath(const std::vector<PathChange>& changes) {
   return changes.front().path;
 }
 
-// Paths that somebody else has.
-class PathSet {
- public:
-  void Add(const RepoPath& path) { paths_.insert(path.text()); }
-  // Is the path in it, or one above or below it?
-  bool Touches(const RepoPath& path) const {
-    for (RepoPath at = path; !at.IsRoot(); at = at.Parent()) {
-      if (paths_.contains(at.text())) return true;
-    }
-    const std::string folder = path.text() + '/';
-    const auto below = paths_.lower_bound(folder);
-    return below != paths_.end() && below->starts_with(folder);
+}  // namespace
+
+Replayer::Replayer(TreeReader& trees, const Head& fork, const Head& onto, IsLost is_lost)
+    : trees_(trees), is_lost_(std::move(is_lost)), editor_(std::in_place, trees, onto.root), line_{fork.commit}, before_(fork.root) {
+  decided_.tip = onto;
+}
+
+Result<void> Replayer::Take(std::span<const ObjectId> commits) {
+  for (const ObjectId& commit : commits) {
+    if (auto taken = TakeOne(commit); !taken) return taken;
   }
+  return {};
+}
 
- private:
-  std::set<std::string> paths_;
-};
+Replayed Replayer::TakeDecided() {
+  Replayed next;
+  next.tip = decided_.tip;
+  editor_.emplace(trees_, decided_.tip.root);
+  return std::exchange(decided_, std::move(next));
+}
 
-class Replayer {
- public:
-  Replayer(TreeReader& trees, const Stretch& stretch, const Head& onto, const std::function<Result<bool>(const LostCommit&)>& is_lost)
-      : trees_(trees), stretch_(stretch), is_lost_(is_lost), editor_(trees, onto.root) {
-    plan_.tip = onto;
-  }
-
-  Result<ReplayPlan> Run() {
-    const auto fork = trees_.ReadHead(stretch_.fork);
-    if (!fork) return fork.error();
-    before_ = fork->root;
-    for (std::size_t i = 0; i < stretch_.commits.size(); ++i) {
-      if (auto taken = Take(i); !taken) return taken.error();
-    }
-    return std::move(plan_);
-  }
-
- private:
-  // Of the stretch; 0 is its fork.
-  const ObjectId& At(std::size_t number) const { return number == 0 ? stretch_.fork : stretch_.commits[number - 1]; }
-
-  Result<void> Take(std::size_t i) {
-    const ObjectId& id = stretch_.commits[i];
-    const auto text = trees_.store().Read(id, ObjectKind::kCommit);
-    if (!text) return text.error();
-    const auto commit = Commit::Parse(*text);
-    if (!commit) return commit.error();
-    auto changes = DiffTrees(trees_, std::exchange(before_, commit->tree), commit->tree);
-    if (!changes) return changes.error();
-    if (changes->empty()) {
-      AddCommit(*commit, *text);
-      plan_.made[id] = plan_.tip.commit;
-      return {};
-    }
-    LostCommit candidate{id, AgentOf(*commit), MainPath(*changes), {}, StandsOn(*changes)};
-    candidate.changes = *std::move(changes);
-    for (const PathChange& change : candidate.changes) touched_[change.path.text()] = i + 1;
-    const auto applied = Apply(candidate);
-    if (!applied) return applied.error();
-    if (*applied) {
-      if (editor_.root() != plan_.tip.root) AddCommit(*commit, *text);  // else all of it is there already
-      plan_.made[id] = plan_.tip.commit;
-      return {};
-    }
-    for (const PathChange& change : candidate.changes) lost_paths_.Add(change.path);
-    plan_.lost.push_back(std::move(candidate));
+Result<void> Replayer::TakeOne(const ObjectId& id) {
+  const auto text = trees_.store().Read(id, ObjectKind::kCommit);
+  if (!text) return text.error();
+  const auto commit = Commit::Parse(*text);
+  if (!commit) return commit.error();
+  auto changes = DiffTrees(trees_, std::exchange(before_, commit->tree), commit->tree);
+  if (!changes) return changes.error();
+  LostCommit candidate{id, AgentOf(*commit), {}, {}, StandsOn(*changes)};
+  line_.push_back(id);
+  if (changes->empty()) {
+    AddCommit(*commit, *text);
+    decided_.made[id] = decided_.tip.commit;
     return {};
   }
-
-  ObjectId StandsOn(const std::vector<PathChange>& changes) const {
-    std::size_t newest = 0;
-    for (const PathChange& change : changes) {
-      const auto found = touched_.find(change.path.text());
-      if (found != touched_.end()) newest = std::max(newest, found->second);
-    }
-    return At(newest);
+  candidate.path = MainPath(*changes);
+  candidate.changes = *std::move(changes);
+  for (const PathChange& change : candidate.changes) touched_[change.path.text()] = line_.size() - 1;
+  const auto applied = Apply(candidate);
+  if (!applied) return applied.error();
+  if (*applied) {
+    if (editor_->root() != decided_.tip.root) AddCommit(*commit, *text);  // else all of it is there already
+    decided_.made[id] = decided_.tip.commit;
+    return {};
   }
+  for (const PathChange& change : candidate.changes) lost_paths_.Add(change.path);
+  decided_.lost.push_back(std::move(candidate));
+  return {};
+}
 
-  // Edits the trees; false, and nothing edited: it is lost.
-  Result<bool> Apply(const LostCommit& candidate) {
-    const ObjectId root = editor_.root();
-    auto applied = TryApply(candidate);
-    if (!applied || !*applied) editor_.ResetTo(root);
-    return applied;
+ObjectId Replayer::StandsOn(const std::vector<PathChange>& changes) const {
+  std::size_t newest = 0;
+  for (const PathChange& change : changes) {
+    const auto found = touched_.find(change.path.text());
+    if (found != touched_.end()) newest = std::max(newest, found->second);
   }
+  return line_[newest];
+}
 
-  Result<bool> TryApply(const LostCommit& candidate) {
-    const auto known = is_lost_ ? is_lost_(candidate) : Result<bool>(false);
-    if (!known || *known) return known ? Result<bool>(false) : known;
-    std::vector<const PathChange*> needed;
-    for (const PathChange& change : candidate.changes) {
-      if (lost_paths_.Touches(change.path)) return false;
-      const auto now = editor_.Find(change.path);
-      if (!now) return now.error();
-      if (*now == change.before) {
-        needed.push_back(&change);
-      } else if (*now != change.after || (change.before && change.after)) {
-        return false;  // the same bytes made from an older version are no agreement
-      }
+Result<bool> Replayer::Apply(const LostCommit& candidate) {
+  const ObjectId root = editor_->root();
+  auto applied = TryApply(candidate);
+  if (!applied || !*applied) editor_->ResetTo(root);
+  return applied;
+}
+
+Result<bool> Replayer::TryApply(const LostCommit& candidate) {
+  const auto known = is_lost_ ? is_lost_(candidate) : Result<bool>(false);
+  if (!known || *known) return known ? Result<bool>(false) : known;
+  std::vector<const PathChange*> needed;
+  for (const PathChange& change : candidate.changes) {
+    if (lost_paths_.Touches(change.path)) return false;
+    const auto now = editor_->Find(change.path);
+    if (!now) return now.error();
+    if (*now == change.before) {
+      needed.push_back(&change);
+    } else if (*now != change.after || (change.before && change.after)) {
+      return false;  // the same bytes made from an older version are no agreement
     }
-    for (const PathChange* change : needed) {
-      if (change->after) continue;
-      if (auto removed = editor_.Remove(change->path); !removed) return removed.error();
-    }
-    for (const PathChange* change : needed) {
-      if (!change->after) continue;
-      const auto put = editor_.Put(change->path, change->after->mode, change->after->id);
-      if (!put && (put.code() == Code::kNotDirectory || put.code() == Code::kIsDirectory)) return false;
-      if (!put) return put.error();
-    }
-    return true;
   }
-
-  void AddCommit(const Commit& commit, const std::string& text) {
-    editor_.TakeNewTrees(&plan_.objects);
-    const SharedBytes bytes(WithPlace(text, editor_.root(), plan_.tip.commit));
-    plan_.tip = Head{trees_.store().Hash(ObjectKind::kCommit, bytes), editor_.root(), commit.committer.time_s};
-    plan_.objects.push_back({plan_.tip.commit, ObjectKind::kCommit, bytes});
+  for (const PathChange* change : needed) {
+    if (change->after) continue;
+    if (auto removed = editor_->Remove(change->path); !removed) return removed.error();
   }
+  for (const PathChange* change : needed) {
+    if (!change->after) continue;
+    const auto put = editor_->Put(change->path, change->after->mode, change->after->id);
+    if (!put && (put.code() == Code::kNotDirectory || put.code() == Code::kIsDirectory)) return false;
+    if (!put) return put.error();
+  }
+  return true;
+}
 
-  TreeReader& trees_;
-  const Stretch& stretch_;
-  const std::function<Result<bool>(const LostCommit&)>& is_lost_;
-  TreeEditor editor_;
-  ObjectId before_;  // the root of the commit that was taken last, as it was
-  PathSet lost_paths_;
-  std::unordered_map<std::string, std::size_t> touched_;  // by path: the number of the newest that changed it
-  ReplayPlan plan_;
-};
-
-}  // namespace
+void Replayer::AddCommit(const Commit& commit, const std::string& text) {
+  editor_->TakeNewTrees(&decided_.objects);
+  const SharedBytes bytes(WithPlace(text, editor_->root(), decided_.tip.commit));
+  decided_.tip = Head{trees_.store().Hash(ObjectKind::kCommit, bytes), editor_->root(), commit.committer.time_s};
+  decided_.objects.push_back({decided_.tip.commit, ObjectKind::kCommit, bytes});
+}
 
 Result<Stretch> FindStretch(Store& store, const ObjectId& ours, const ObjectId& theirs,
                             const std::optional<ObjectId>& common) {
@@ -167,8 +134,10 @@ Result<Stretch> FindStretch(Store& store, const ObjectId& ours, const ObjectId& 
     line.emplace_back(*at, commit->parents.size());
     at = commit->parents.empty() ? std::nullopt : std::optional(commit->parents.front());
   }
-  // What they have ends the line: whatever is below a commit that they have they have, too.
-  std::size_t first = 0;
+  // What they have ends the line: whatever is below a commit that they have they have, too. Mostly they have none of it.
+  const auto has_any = line.empty() ? false : store.Contains(theirs, line.back().first);
+  if (!has_any) return has_any.error();
+  std::size_t first = *has_any ? 0 : line.size();
   std::size_t end = line.size();
   while (first < end) {
     const std::size_t middle = first + (end - first) / 2;
@@ -190,9 +159,18 @@ Result<Stretch> FindStretch(Store& store, const ObjectId& ours, const ObjectId& 
   return stretch;
 }
 
-Result<ReplayPlan> PlanReplay(TreeReader& trees, const Stretch& stretch, const Head& onto,
-                              const std::function<Result<bool>(const LostCommit&)>& is_lost) {
-  return Replayer(trees, stretch, onto, is_lost).Run();
+Result<std::optional<std::vector<ObjectId>>> CommitsOnTop(Store& store, const ObjectId& base, const ObjectId& tip) {
+  std::vector<ObjectId> commits;
+  for (ObjectId at = tip; at != base;) {
+    if (commits.size() == kMaxOnTop) return std::optional<std::vector<ObjectId>>();
+    const auto commit = ReadCommit(store, at);
+    if (!commit) return commit.error();
+    if (commit->parents.size() != 1) return std::optional<std::vector<ObjectId>>();
+    commits.push_back(at);
+    at = commit->parents.front();
+  }
+  std::reverse(commits.begin(), commits.end());
+  return std::optional(std::move(commits));
 }
 
 }  // namespace concordfs::vcs

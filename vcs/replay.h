@@ -1,16 +1,22 @@
 // Commits that a remote's branch has overtaken, made again on top of it: which of them can be, and what they become.
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "vcs/commit.h"
 #include "vcs/object_id.h"
+#include "vcs/path_set.h"
 #include "vcs/repo_path.h"
 #include "vcs/result.h"
 #include "vcs/store.h"
 #include "vcs/tree_diff.h"
+#include "vcs/tree_editor.h"
 #include "vcs/tree_reader.h"
 
 namespace concordfs::vcs {
@@ -26,6 +32,11 @@ struct Stretch {
 Result<Stretch> FindStretch(Store& store, const ObjectId& ours, const ObjectId& theirs,
                             const std::optional<ObjectId>& common);
 
+// The commits on top of `base` that lead to `tip`, with one parent each, the oldest first; nothing if others do, or more than
+// kMaxOnTop. Errors: kNotFound, kCorrupt.
+constexpr std::size_t kMaxOnTop = 10'000;
+Result<std::optional<std::vector<ObjectId>>> CommitsOnTop(Store& store, const ObjectId& base, const ObjectId& tip);
+
 // A commit that can't be made again, because its paths have other versions by now.
 struct LostCommit {
   ObjectId commit;
@@ -36,18 +47,48 @@ struct LostCommit {
   ObjectId stands_on;
 };
 
-struct ReplayPlan {
+struct Replayed {
   Head tip;                        // with all that could be made again
   std::vector<NewObject> objects;  // not stored yet
   std::vector<LostCommit> lost;    // in order
-  std::unordered_map<ObjectId, ObjectId> made;  // each of the stretch that isn't lost -> what it is now
+  std::unordered_map<ObjectId, ObjectId> made;  // each commit that isn't lost -> what it is now
 };
 
 // Decides each commit on `onto` and those decided before, as its close would have been decided there (R5): it is made again, with
 // its author, message and dates, if each path it changed has the version that it replaced; what is there already, created or removed alike, is
-// left as it is. Otherwise it is lost, and so is every later one that touches the path. `is_lost` knows of commits that are lost whatever
-// the paths are now; may be empty. Nothing is stored. Errors: kNotFound, kCorrupt, kIo, those of `is_lost`.
-Result<ReplayPlan> PlanReplay(TreeReader& trees, const Stretch& stretch, const Head& onto,
-                              const std::function<Result<bool>(const LostCommit&)>& is_lost = {});
+// left as it is. Otherwise it is lost, and so is every later one that touches the path. Nothing is stored. Threads: one at a time.
+class Replayer {
+ public:
+  // Knows of commits that are lost whatever the paths are now.
+  using IsLost = std::function<Result<bool>(const LostCommit&)>;
+
+  // `fork`: what the first commit stands on. `is_lost` may be empty.
+  Replayer(TreeReader& trees, const Head& fork, const Head& onto, IsLost is_lost = {});
+
+  // Decides the next commits; each stands on the one before. After an error it is of no more use. Errors: kNotFound, kCorrupt, kIo, those
+  // of `is_lost`.
+  Result<void> Take(std::span<const ObjectId> commits);
+  // The last that was taken, or the fork.
+  const ObjectId& last() const { return line_.back(); }
+  // What was decided since the last call. Its objects have to be stored before more is taken.
+  Replayed TakeDecided();
+
+ private:
+  Result<void> TakeOne(const ObjectId& id);
+  ObjectId StandsOn(const std::vector<PathChange>& changes) const;
+  // Edits the trees; false, and nothing edited: it is lost.
+  Result<bool> Apply(const LostCommit& candidate);
+  Result<bool> TryApply(const LostCommit& candidate);
+  void AddCommit(const Commit& commit, const std::string& text);
+
+  TreeReader& trees_;
+  const IsLost is_lost_;
+  std::optional<TreeEditor> editor_;  // of what isn't stored yet
+  std::vector<ObjectId> line_;  // the fork, and what was taken
+  ObjectId before_;             // the root of the last of it, as it was
+  PathSet lost_paths_;
+  std::unordered_map<std::string, std::size_t> touched_;  // by path: the newest of line_ that changed it
+  Replayed decided_;
+};
 
 }  // namespace concordfs::vcs

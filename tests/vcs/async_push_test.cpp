@@ -2,8 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <semaphore>
+#include <thread>
 
 #include "tests/model/branch.h"
 #include "tests/support/expect_result.h"
@@ -307,11 +310,11 @@ TEST_F(AsyncPush, ReplaysWhatCameIntoTheRepositoryPastTheMount) {
 TEST_F(AsyncPush, TakesWhatComesMeanwhileAlong) {
   ASSERT_OK(Write("andrew", "f", "1"));
   there_.Commit({{"f", there_.Blob("theirs")}});
-  // Between what was decided and the move, an agent publishes; and later the remote is ahead again.
+  // Between what was decided and the move, somebody pushes into the repository; and later the remote is ahead again.
   ours_.SetBeforeSwap([&](const Publication& local) {
     if (local.ref != kMain || local.reason != "concordfs: replay") return;
     ours_.SetBeforeSwap({});
-    ASSERT_OK(Write("benson", "d/g", "meanwhile"));
+    here_.Commit({{"d/g", here_.Blob("meanwhile")}}, "dora");
     there_.Commit({{"more", there_.Blob("theirs")}});
   });
   ASSERT_OK(store_->Sync());
@@ -320,6 +323,67 @@ TEST_F(AsyncPush, TakesWhatComesMeanwhileAlong) {
   EXPECT_THAT(ParkedHere(), SizeIs(1)) << "parked once, though it was decided twice";
   EXPECT_THAT(store_->TakeLost(), SizeIs(1));
   EXPECT_THAT(lost_, SizeIs(1));
+}
+
+// An agent publishes all the time: once for each few commits that can be made again in this time, and so always before all of them are.
+TEST_F(AsyncPush, CatchesUpThoughAnAgentGoesOn) {
+  constexpr int kBacklog = 100;
+  constexpr std::uint64_t kOperations = 40;  // of the store, until the agent publishes again
+  FailingStore counting(ours_);
+  store_.emplace(counting, remote_, Options());
+  for (int i = 1; i <= kBacklog; ++i) ASSERT_OK(Write("andrew", "f", std::to_string(i)));
+  std::counting_semaphore<> turns(0);
+  std::atomic<std::uint64_t> operations = 0;
+  const std::function<void()> count = [&] {
+    if (++operations % kOperations == 0) turns.release();
+    counting.InNext(count);
+  };
+  counting.InNext(count);
+  std::atomic<bool> stop = false;
+  std::size_t published = 0;
+  std::thread agent([&] {
+    for (turns.acquire(); !stop; turns.acquire()) {
+      const auto done = Write("benson", "own", std::to_string(published));
+      if (done) ++published;
+      if (!done) EXPECT_CODE(done, Code::kRefMoved);
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    there_.Commit({{"d/g", there_.Blob(std::to_string(i))}});
+    EXPECT_TRUE(store_->Sync().ok());
+  }
+  stop = true;
+  turns.release();
+  agent.join();
+  counting.InNext({});
+  ASSERT_OK(store_->Sync());
+  ExpectInStep();
+  EXPECT_GE(published, 5U);
+  EXPECT_EQ(There("f") + There("d/g") + There("own"), std::to_string(kBacklog) + "4" + std::to_string(published - 1));
+  EXPECT_EQ(there_.History().size(), 1U + kBacklog + 5 + published);
+  EXPECT_THAT(ParkedHere(), IsEmpty());
+}
+
+TEST_F(AsyncPush, PushesVeryMuchPartByPart) {
+  constexpr int kCommits = 2'001;
+  for (int i = 0; i < kCommits; ++i) here_.Commit({{"f", here_.Blob(std::to_string(i))}});
+  const int before = remote_.pushes();
+  ASSERT_OK(store_->Sync());
+  ExpectInStep();
+  EXPECT_EQ(remote_.pushes() - before, 2);
+  EXPECT_EQ(store_->status().backlog->waiting, 0U);
+}
+
+TEST_F(AsyncPush, PushesAMergeWithTheRemotesBranchWhole) {
+  ASSERT_OK(Write("andrew", "f", "1"));
+  const ObjectId theirs = there_.Commit({{"d/g", there_.Blob("theirs")}}).commit;
+  remote_.Script({Step::kGoesWell, Step::kUnreachable});
+  EXPECT_CODE(store_->Sync(), Code::kUnreachable);  // it is fetched
+  const ObjectId ours = here_.AddCommit({{"f", here_.Blob("1")}, {"d/g", here_.Blob("0")}}, {start_}, "dora").commit;
+  const ObjectId merge = here_.AddCommit({{"f", here_.Blob("1")}, {"d/g", here_.Blob("theirs")}}, {ours, theirs}, "dora").commit;
+  ours_.ForceRef(kMain, merge);
+  ASSERT_OK(store_->Sync());
+  EXPECT_EQ(there_.Tip().commit, merge);
 }
 
 TEST_F(AsyncPush, FindsWhatLandedThoughTheAnswerWasLost) {
@@ -359,9 +423,14 @@ TEST_F(AsyncPush, KeepsWhereItIsParkedWhenItIsReplayedOnceMore) {
   EXPECT_EQ(store_->Now(first), ParkedHere()[0].commit);
 }
 
+// With so many commits more. Many are made again while publications go on, few at once.
+class KilledReplay : public AsyncPush, public ::testing::WithParamInterface<std::size_t> {};
+
+INSTANTIATE_TEST_SUITE_P(Of, KilledReplay, ::testing::Values(0, 20), [](const auto& test) { return "FewAnd" + std::to_string(test.param); });
+
 // The local store ends, as by kill -9, at the n-th operation from a replay on; the next mount goes on from what is there.
-TEST_F(AsyncPush, LosesNothingWhereverItIsKilled) {
-  for (std::uint64_t n = 1; n < 200; ++n) {
+TEST_P(KilledReplay, LosesNothing) {
+  for (std::uint64_t n = 1; n < 1'000; ++n) {
     MemoryStore theirs;
     MemoryStore ours;
     Branch there(theirs);
@@ -375,6 +444,7 @@ TEST_F(AsyncPush, LosesNothingWhereverItIsKilled) {
     ASSERT_OK(store->Sync());
     here.Commit({{"f", here.Blob("lost")}});
     here.Commit({{"g", here.Blob("kept")}});
+    for (std::size_t i = 0; i < GetParam(); ++i) here.Commit({{"g", here.Blob("kept " + std::to_string(i))}});
     here.Commit({{"f", here.Blob("lost, too")}});
     there.Commit({{"f", there.Blob("theirs")}});
     failing.FailFrom(n, Code::kIo);
@@ -383,8 +453,9 @@ TEST_F(AsyncPush, LosesNothingWhereverItIsKilled) {
     store.emplace(ours, remote, options);
     ASSERT_OK(store->Sync());
     EXPECT_EQ(here.Tip().commit, there.Tip().commit) << n;
-    EXPECT_EQ(there.Content(there.At("f")) + there.Content(there.At("g")), "theirskept") << n;
-    EXPECT_EQ(there.History().size(), 3U) << n;
+    EXPECT_EQ(there.Content(there.At("f")) + there.Content(there.At("g")),
+              "theirskept" + (GetParam() > 0 ? " " + std::to_string(GetParam() - 1) : "")) << n;
+    EXPECT_EQ(there.History().size(), 3U + GetParam()) << n;
     EXPECT_THAT(*Parking::List(ours), SizeIs(2)) << n;
     if (done) return;
   }

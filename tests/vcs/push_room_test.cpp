@@ -61,5 +61,41 @@ TEST_F(PushRoomTest, IsNeverMoreThanASecond) {
   EXPECT_EQ(room_.Before(now_), PushRoom::kMost);
 }
 
+TEST_F(PushRoomTest, IsAlwaysThereWhereNobodyWaits) {
+  EXPECT_EQ(room_.BeforeUnawaited(now_), PushRoom::Clock::duration::zero());
+  room_.NotePush(now_, kPush);
+  EXPECT_GE(room_.BeforeUnawaited(now_), kPush);
+  EXPECT_LE(room_.BeforeUnawaited(now_), PushRoom::kMostTimes * kPush);
+  EXPECT_EQ(room_.BeforeUnawaited(now_ + PushRoom::kMost), PushRoom::Clock::duration::zero());
+}
+
+TEST_F(PushRoomTest, IsLongerForOthersWhereNobodyWaits) {
+  room_.NotePush(now_, std::chrono::minutes(1));
+  EXPECT_EQ(room_.BeforeUnawaited(now_), PushRoom::kMost);
+  room_.NoteOthers(now_);
+  EXPECT_EQ(room_.BeforeUnawaited(now_), PushRoom::kMostUnawaited);
+  EXPECT_EQ(room_.Before(now_), PushRoom::kMost);
+}
+
+TEST_F(PushRoomTest, IsLongOnceAMinuteWhereNobodyWaits) {
+  int longs = 0;
+  const auto end = now_ + 5 * PushRoom::kLongEvery;
+  while (now_ < end) {
+    room_.NotePush(now_, kPush);
+    const auto room = room_.BeforeUnawaited(now_);
+    if (room == PushRoom::kLong) ++longs;
+    now_ += room + kPush;
+  }
+  EXPECT_GE(longs, 3);
+  EXPECT_LE(longs, 5);
+}
+
+TEST_F(PushRoomTest, IsLongByItselfWhereThereWasNoPushForLong) {
+  for (int i = 0; i < 20; ++i, now_ += PushRoom::kLong) {
+    room_.NotePush(now_, kPush);
+    EXPECT_LE(room_.BeforeUnawaited(now_), PushRoom::kMost);
+  }
+}
+
 }  // namespace
 }  // namespace concordfs::vcs
