@@ -19,9 +19,13 @@ class BacklogPace {
   static constexpr int kMostTimes = 10;
   static constexpr std::chrono::milliseconds kMost{50};  // for each commit
 
-  // So many commits landed, and that took so long, with all that had to be done for it.
+  // So many commits were pushed, and that took so long, with all that had to be done for it.
   void NotePush(std::uint64_t commits, Duration took) {
     if (commits >= kEnough) each_ = took / static_cast<Duration::rep>(commits);
+  }
+  // So many were made again; others may come first when they are pushed, and then that says nothing.
+  void NoteReplay(std::uint64_t commits, Duration took) {
+    if (commits >= kEnough) each_ = std::max(each_, took / static_cast<Duration::rep>(commits));
   }
   // How long a publication of so many commits is held up where so many wait.
   Duration Before(std::uint64_t commits, std::uint64_t waiting) const {
@@ -32,7 +36,7 @@ class BacklogPace {
   }
 
  private:
-  Duration each_{};  // what a push takes for a commit
+  Duration each_{};  // what a push takes for a commit, as far as it is known
 };
 
 }  // namespace concordfs::vcs

@@ -148,6 +148,17 @@ Result<std::optional<ObjectId>> Parking::FindCommit(Store& store, const std::str
   return store.ReadRef(RefOf(kRejectedPrefix, agent, commit));
 }
 
+std::string Parking::WinnerOf(const ParkRequest& request) {
+  {
+    const MutexLock lock(mutex_);
+    if (won_ && won_->tip == request.head_commit && won_->path == request.path && won_->version == request.head) return won_->author;
+  }
+  Won won{request.head_commit, request.path, request.head, FindWinner(trees_, request.head_commit, request.path, request.head)};
+  const MutexLock lock(mutex_);
+  won_ = std::move(won);
+  return won_->author;
+}
+
 Result<Parked> Parking::Publish(const ParkRequest& request, Draft draft) {
   const bool rejected = draft.prefix == kRejectedPrefix;
   Publication publication;
@@ -164,7 +175,7 @@ Result<Parked> Parking::Publish(const ParkRequest& request, Draft draft) {
                        {"Concord-Head-Commit", request.head_commit.Hex()},
                        {"Concord-Reason", request.reason}};
   if (draft.lost) trailers.emplace_back("Concord-Commit", draft.lost->Hex());
-  const std::string winner = rejected ? FindWinner(trees_, request.head_commit, request.path, request.head) : "";
+  const std::string winner = rejected ? WinnerOf(request) : "";
   if (!winner.empty()) trailers.emplace_back("Concord-Winner", winner);
   if (!request.process.empty()) trailers.emplace_back("Concord-Process", request.process);
   const std::string subject = (rejected ? "Refused: " : "Recovered: ") + Quoted(request.path.text());

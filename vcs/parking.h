@@ -79,8 +79,15 @@ class Parking {
 
  private:
   struct Draft;
+  struct Won {
+    ObjectId tip;
+    RepoPath path;
+    MaybeVersion version;
+    std::string author;  // of the version
+  };
+  std::string WinnerOf(const ParkRequest& request) EXCLUDES(mutex_);
   // Stores the parked commit and its ref, unless that is there already.
-  Result<Parked> Publish(const ParkRequest& request, Draft draft);
+  Result<Parked> Publish(const ParkRequest& request, Draft draft) EXCLUDES(mutex_);
 
   // Constant after construction, with their own synchronisation.
   Store& store_;
@@ -88,6 +95,7 @@ class Parking {
   // Guarded by mutex_.
   Mutex mutex_;
   std::map<std::string, std::string> recent_ GUARDED_BY(mutex_);  // refusal -> ref
+  std::optional<Won> won_ GUARDED_BY(mutex_);  // that was looked for last: many lose to the same
 };
 
 }  // namespace concordfs::vcs

@@ -22,7 +22,7 @@ class PushRoom {
   static constexpr double kMostTimes = 3;
   static constexpr std::chrono::milliseconds kLeastPush{100};  // as if it took so long: others' may take longer than ours
   static constexpr std::chrono::milliseconds kMost{1'000};
-  static constexpr std::chrono::milliseconds kMostUnawaited{5'000};
+  static constexpr std::chrono::milliseconds kMostUnawaited{30'000};
   static constexpr std::chrono::milliseconds kLong{10'000};    // for who comes back with very much, ...
   static constexpr std::chrono::milliseconds kLongEvery{60'000};  // ... so often
   static constexpr std::chrono::milliseconds kEvery{5'000};    // so often for others who may be there
@@ -37,9 +37,6 @@ class PushRoom {
   }
   // Somebody else's came, or was in the way.
   void NoteOthers(Clock::time_point now) { others_ = now; }
-
-  // When the last push landed.
-  std::optional<Clock::time_point> landed() const { return landed_; }
 
   // How long to wait before the next push, where a close waits for it.
   Clock::duration Before(Clock::time_point now) {
@@ -56,11 +53,11 @@ class PushRoom {
     const Clock::duration most = others_ && now - *others_ < kUnawaitedCompany ? kMostUnawaited : kMost;
     const bool is_long = now - long_room_ >= kLongEvery;
     if (is_long) long_room_ = now;
-    return std::max(*landed_ + (is_long ? kLong : std::min(room_, most)) - now, Clock::duration::zero());
+    return std::max(*landed_ + std::max<Clock::duration>(is_long ? kLong : Clock::duration::zero(), std::min(room_, most)) - now, Clock::duration::zero());
   }
 
  private:
-  static constexpr std::chrono::milliseconds kUnawaitedCompany = 4 * kMostUnawaited;
+  static constexpr std::chrono::milliseconds kUnawaitedCompany = 2 * kMostUnawaited;
 
   std::minstd_rand random_{std::random_device()()};
   std::uniform_real_distribution<> times_{kLeastTimes, kMostTimes};

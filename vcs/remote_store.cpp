@@ -224,6 +224,7 @@ Result<void> RemoteStore::Reconcile(const std::optional<ObjectId>& stored) {
 }
 
 Result<bool> RemoteStore::TryReconcile(const std::optional<ObjectId>& stored) {
+  attempt_ = Clock::now();
   const auto local = local_.ReadRef(options_.ref);
   if (!local) return local.error();
   const std::optional<ObjectId> ours = *local;
@@ -287,7 +288,6 @@ Result<bool> RemoteStore::MoveForward(const std::optional<ObjectId>& ours, const
 
 Result<bool> RemoteStore::PushLocal(const std::optional<ObjectId>& theirs, const ObjectId& ours) {
   if (options_.read_only) return true;
-  const Clock::time_point begin = Clock::now();
   Publication publication;
   publication.ref = options_.ref;
   publication.expected = theirs;
@@ -308,9 +308,9 @@ Result<bool> RemoteStore::PushLocal(const std::optional<ObjectId>& theirs, const
   if (!pushed) return NoteFailure(pushed.error());
   refusals_ = 0;
   seen_ = part->tip;
-  NoteLanded(part->tip, begin);
+  NoteLanded(part->tip, attempt_);
   const MutexLock lock(mutex_);
-  landed_ += part->commits;
+  pace_.NotePush(part->commits, Clock::now() - attempt_);
   return true;
 }
 

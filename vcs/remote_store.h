@@ -191,8 +191,8 @@ class RemoteStore : public Store {
   enum class Turn { kAsk, kPush, kEnd };
   // Waits for the time to ask again, or for something to push.
   Turn AwaitTurn() EXCLUDES(mutex_);
-  // What came of a turn that began then: when to try again.
-  void NoteTurn(bool went_well, std::chrono::steady_clock::time_point begin) EXCLUDES(mutex_);
+  // What came of a turn: when to try again.
+  void NoteTurn(bool went_well) EXCLUDES(mutex_);
 
   // Constant after construction.
   Store& local_;
@@ -210,6 +210,7 @@ class RemoteStore : public Store {
   std::optional<ObjectId> refused_at_ GUARDED_BY(exchange_);  // the remote's branch, when it refused what it should have taken ...
   int refusals_ GUARDED_BY(exchange_) = 0;                    // ... so often in a row
   bool has_more_ GUARDED_BY(exchange_) = false;  // than was pushed last
+  std::chrono::steady_clock::time_point attempt_ GUARDED_BY(exchange_);  // began then, to bring both branches together
   std::optional<ObjectId> given_up_ GUARDED_BY(exchange_);  // the local branch, when PushOut() failed
   std::chrono::steady_clock::time_point keep_again_ GUARDED_BY(exchange_);  // seen_ref is not written before
   // Guarded by mutex_; a leaf.
@@ -219,7 +220,6 @@ class RemoteStore : public Store {
   PushRoom room_ GUARDED_BY(mutex_);
   BacklogPace pace_ GUARDED_BY(mutex_);
   bool answers_ GUARDED_BY(mutex_) = false;       // it did when it was asked last
-  std::uint64_t landed_ GUARDED_BY(mutex_) = 0;  // commits, in this turn
   std::chrono::steady_clock::time_point asked_ GUARDED_BY(mutex_);  // last
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool has_work_ GUARDED_BY(mutex_) = false;  // something is to be pushed, ...

@@ -60,6 +60,7 @@ Error RemoteStore::FullError() const {
 }
 
 Result<void> RemoteStore::PushBacklog() {
+  attempt_ = Clock::now();
   const auto tip = local_.ReadRef(options_.ref);
   if (!tip) return tip.error();
   if (!seen_ || !*tip) return Reconcile();
@@ -82,10 +83,12 @@ Result<bool> RemoteStore::ReplayOn(const ObjectId& ours, const ObjectId& theirs)
   if (options_.on_parked) options_.on_parked();
   seen_ = theirs;
   CountBacklog();
+  const auto waiting = backlog_->status().waiting;
   {
     const MutexLock lock(mutex_);
     ++status_.fetches;
     room_.NoteOthers(Clock::now());
+    pace_.NoteReplay(waiting, Clock::now() - attempt_);
   }
   return **replayed == theirs ? MoveForward(theirs, theirs) : PushLocal(theirs, **replayed);
 }

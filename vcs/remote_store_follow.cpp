@@ -52,18 +52,12 @@ RemoteStore::Turn RemoteStore::AwaitTurn() {
   }
 }
 
-void RemoteStore::NoteTurn(bool went_well, Clock::time_point begin) {
+void RemoteStore::NoteTurn(bool went_well) {
   const auto waiting = backlog_ ? backlog_->status().waiting : 0;
   const MutexLock lock(mutex_);
   if (went_well) {
     push_pause_ = {};
-    const auto now = Clock::now();
-    if (room_.landed() > begin) {
-      room_.NotePush(now, now - begin);  // what others will have to do, too: fetch, replay, push
-      pace_.NotePush(landed_, now - begin);
-    }
-    landed_ = 0;
-    push_at_ = now + room_.BeforeUnawaited(now);
+    push_at_ = Clock::now() + room_.BeforeUnawaited(Clock::now());
     has_work_ = has_work_ || waiting > 0;
   } else if (waiting > 0) {
     push_pause_ = push_pause_.count() == 0 ? options_.first_pause : std::min(push_pause_ * 2, kLongestPushPause);
@@ -81,16 +75,15 @@ bool RemoteStore::PushMore() {
 
 void RemoteStore::Follow() {
   for (Turn turn = AwaitTurn(); turn != Turn::kEnd; turn = AwaitTurn()) {
-    const Clock::time_point begin = Clock::now();
     if (!exchange_.TryLock()) {  // a publication is at it, or who waits for all to be there
-      if (turn == Turn::kPush) NoteTurn(false, begin);
+      if (turn == Turn::kPush) NoteTurn(false);
       continue;
     }
     const bool went_well = (turn == Turn::kPush ? PushBacklog() : Reconcile()).ok() && PushMore();
     if (Clock::now() >= keep_again_) KeepSeen();
     if (went_well) CountBacklog();
     exchange_.Unlock();
-    if (backlog_) NoteTurn(went_well, begin);
+    if (backlog_) NoteTurn(went_well);
     if (turn == Turn::kPush) continue;
     const MutexLock lock(mutex_);
     asked_ = Clock::now();  // it may have taken longer than the period: who publishes has to come in between

@@ -28,6 +28,10 @@ class AsyncRemote : public MachinesTest {
   static int Waiting(const Mount& machine) { return RemoteStatus(machine).value("waiting", -1); }
   static int Lost(const Mount& machine) { return RemoteStatus(machine).value("lost", -1); }
   static Outcome Sync(const Mount& machine) { return Concordfs({"sync", machine.path()}); }
+  static void ExpectSynced(const Mount& machine) {
+    const Outcome synced = Sync(machine);
+    EXPECT_EQ(synced.status, 0) << synced << RemoteStatus(machine);
+  }
   static std::string GitDir(const Mount& machine) { return machine.path().string() + ".git"; }
 
   static nlohmann::json Rejected(const Mount& machine) {
@@ -277,7 +281,7 @@ TEST_F(AsyncRemote, PublishesOnWhereTheServerTakesNoParkedWork) {
   EXPECT_EQ(origin().Show("g"), "1\n");
 }
 
-// Writes numbers into a file of its own, and prints those that were acknowledged.
+// Writes numbers into a file of its own, with a pause after each, and prints those that were acknowledged.
 constexpr char kWriter[] = R"(
 import errno, os, sys, time
 n = 0
@@ -288,7 +292,7 @@ while not os.path.exists(sys.argv[2]):
         try: os.write(fd, b"%s %d\n" % (sys.argv[3].encode(), n))
         finally: os.close(fd)
         print(n, flush=True)
-        time.sleep(0.02)
+        time.sleep(float(sys.argv[4]))  # s
     except OSError as error:
         if error.errno == errno.ESTALE:
             try: open(sys.argv[1]).read()
@@ -304,9 +308,12 @@ class AsyncStorm : public AsyncRemote {
     Clone(origin(), temp().path() / "outside").Push("d/others", "x\n");
   }
   std::filesystem::path Stop() const { return temp().path() / "stop"; }
-  std::unique_ptr<Process> Writer(const Mount& machine, const std::string& agent, const std::string& file) {
+  // With a pause, all machines together write less than is pushed meanwhile; a sanitizer makes that several times slower.
+  static std::string Pause() { return std::to_string(0.02 * Patience() * Patience()); }
+  std::unique_ptr<Process> Writer(const Mount& machine, const std::string& agent, const std::string& file,
+                                  const std::string& pause_s = Pause()) {
     return std::make_unique<Process>(
-        ProcessSpec{.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", kWriter, machine.path() / "d" / file, Stop(), agent},
+        ProcessSpec{.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", kWriter, machine.path() / "d" / file, Stop(), agent, pause_s},
                     .cwd = "/",
                     .environment = {{"CONCORDFS_AGENT", agent}},
                     .output_file = {}});
@@ -341,7 +348,7 @@ TEST_F(AsyncStorm, OnDifferentFilesLosesNothingAtAll) {
   WriteFile(Stop(), "");
   std::vector<Outcome> outcomes;
   for (const auto& writer : writers) outcomes.push_back(writer->Wait());
-  for (const auto& machine : machines) ASSERT_EQ(Sync(*machine).status, 0);
+  for (const auto& machine : machines) ExpectSynced(*machine);
   for (int i = 0; i < 8; ++i) {
     const std::string name = "agent-" + std::to_string(i);
     std::vector<std::string> acknowledged;
@@ -351,6 +358,28 @@ TEST_F(AsyncStorm, OnDifferentFilesLosesNothingAtAll) {
   for (const auto& machine : machines) EXPECT_EQ(Lost(*machine), 0);
   ExpectLinear();
   ExpectAllSound({machines[0].get(), machines[3].get()});
+}
+
+TEST_F(AsyncStorm, OfAgentsThatNeverPauseKeepsNoMachineOut) {
+  const auto a = AsyncMachine("a");
+  const auto b = AsyncMachine("b");
+  std::vector<std::unique_ptr<Process>> writers;
+  for (const Mount* machine : {a.get(), b.get()}) {
+    for (const char* which : {"1", "2"}) {
+      const std::string name = machine->path().filename().string() + which;
+      writers.push_back(Writer(*machine, name, name, Patience() > 1 ? Pause() : "0"));  // what a sanitizer leaves of that
+    }
+  }
+  const auto pushes = [](const Mount& machine) { return RemoteStatus(machine).value("pushes", 0); };
+  for (const Mount* machine : {a.get(), b.get()}) {
+    EXPECT_TRUE(Eventually([&] { return pushes(*machine) > 3; }, Milliseconds(60'000))) << machine->path();
+  }
+  WriteFile(Stop(), "");
+  for (const auto& writer : writers) (void)writer->Wait();
+  for (const auto& machine : {a.get(), b.get()}) ExpectSynced(*machine);
+  EXPECT_EQ(Lost(*a) + Lost(*b), 0);
+  ExpectLinear();
+  ExpectAllSound({a.get(), b.get()});
 }
 
 TEST_F(AsyncStorm, OfKilledDaemonsAndServersLosesNothingThatWasAcknowledged) {
@@ -374,7 +403,7 @@ TEST_F(AsyncStorm, OfKilledDaemonsAndServersLosesNothingThatWasAcknowledged) {
   WriteFile(Stop(), "");
   std::map<std::string, Outcome> outcomes;
   for (auto& [agent, writer] : writers) outcomes.emplace(agent, writer.second->Wait());
-  for (const auto* machine : {a.get(), b.get(), a.get()}) ASSERT_EQ(Sync(*machine).status, 0);
+  for (const auto* machine : {a.get(), b.get(), a.get()}) ExpectSynced(*machine);
 
   std::vector<std::string> parked = Parked(*a);
   for (std::string& line : Parked(*b)) parked.push_back(std::move(line));

@@ -25,6 +25,16 @@ TEST(BacklogPaceTest, IsThatOfThePushesWhereAThousandWait) {
   EXPECT_EQ(pace.Before(1, 5'000), milliseconds(10));
 }
 
+TEST(BacklogPaceTest, IsThatOfTheReplaysAtLeast) {
+  BacklogPace pace;
+  pace.NoteReplay(1'000, seconds(3));
+  EXPECT_EQ(pace.Before(1, 1'000), milliseconds(3));
+  pace.NoteReplay(1'000, seconds(2));
+  EXPECT_EQ(pace.Before(1, 1'000), milliseconds(3));
+  pace.NotePush(1'000, seconds(2));
+  EXPECT_EQ(pace.Before(1, 1'000), milliseconds(2));
+}
+
 TEST(BacklogPaceTest, HasABound) {
   BacklogPace pace;
   pace.NotePush(1'000, seconds(2));

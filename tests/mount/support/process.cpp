@@ -194,7 +194,7 @@ void Process::Collect(Milliseconds wait) {
 }
 
 bool Process::WaitFor(const std::function<bool()>& met, Milliseconds limit) {
-  const Clock::time_point deadline = Clock::now() + limit;
+  const Clock::time_point deadline = Clock::now() + limit * Patience();
   while (!met()) {
     if (reaped_ || Clock::now() >= deadline) return met();
     Collect(Left(deadline));
@@ -205,7 +205,7 @@ bool Process::WaitFor(const std::function<bool()>& met, Milliseconds limit) {
 Outcome Process::Wait(Milliseconds limit) {
   CloseInput();
   if (!WaitFor([this] { return reaped_; }, limit)) {
-    ADD_FAILURE() << "killed after " << limit.count() << " ms: " << name_ << "\n" << out_ << err_;
+    ADD_FAILURE() << "killed after " << (limit * Patience()).count() << " ms: " << name_ << "\n" << out_ << err_;
     kill(-pid_, SIGKILL);
     Reap();
     Drain(out_fd_, out_);
@@ -233,12 +233,16 @@ Outcome Concordfs(const std::vector<std::string>& arguments, const std::filesyst
   return Run({.argv = argv, .cwd = cwd, .environment = environment, .output_file = {}});
 }
 
-bool Eventually(const std::function<bool()>& met, Milliseconds limit) {
+int Patience() {
   static const int patience = [] {
     const char* const given = std::getenv("CONCORDFS_PATIENCE");
     return given != nullptr ? std::max(1, std::atoi(given)) : 1;
   }();
-  const Clock::time_point deadline = Clock::now() + limit * patience;
+  return patience;
+}
+
+bool Eventually(const std::function<bool()>& met, Milliseconds limit) {
+  const Clock::time_point deadline = Clock::now() + limit * Patience();
   while (!met()) {
     if (Clock::now() >= deadline) return met();
     poll(nullptr, 0, 2);

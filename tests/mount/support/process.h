@@ -85,8 +85,10 @@ Outcome RunAs(const std::string& agent, const std::string& command, const std::f
 Outcome Concordfs(const std::vector<std::string>& arguments, const std::filesystem::path& cwd = "/",
                   const Environment& environment = {});
 
-// Asks again, a few milliseconds apart, until `met` or the limit is over: for states that nothing announces. The limit is
-// CONCORDFS_PATIENCE times as long, for programs that a sanitizer slows down.
+// CONCORDFS_PATIENCE, 1 if it isn't set: all limits are so many times as long, for programs that a sanitizer slows down.
+int Patience();
+
+// Asks again, a few milliseconds apart, until `met` or the limit is over: for states that nothing announces.
 bool Eventually(const std::function<bool()>& met, Milliseconds limit = Milliseconds(20'000));
 
 }  // namespace concordfs::mounttest
