@@ -13,6 +13,7 @@
 #include "fs/filesystem.h"
 #include "fs/fuse/session.h"
 #include "tools/announce.h"
+#include "tools/death_guard.h"
 #include "tools/mount_point.h"
 #include "tools/remote_mount.h"
 #include "tools/signal_thread.h"
@@ -118,10 +119,6 @@ void DrainAndLog(fs::Filesystem& filesystem) {
   spdlog::info("drained: {} published, {} parked, {} kept", report.published, report.parked, report.kept);
 }
 
-}  // namespace
-
-namespace {
-
 // Who waits for a remote that is silent takes a thread of the session each: there are to be more of them than of those who wait.
 constexpr unsigned kRemoteThreads = 512;
 
@@ -164,6 +161,8 @@ Result<std::unique_ptr<RemoteMount>> PrepareBranch(const MountRequest& request, 
 
 Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::function<bool()>& on_mounted) {
   SignalThread::BlockSignals();
+  const auto guard = DeathGuard::Start();
+  if (!guard) return guard.error();
   std::signal(SIGPIPE, SIG_IGN);
   RaiseFileLimit();
 
@@ -186,6 +185,7 @@ Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::fu
   WarnOfWorkingTree(*ref, *repository, log_to);
   auto session = fs::Session::Mount(**filesystem, SessionOptionsOf(request, *repository));
   if (!session) return session.error();
+  (*guard)->Watch(request.mountpoint);
   spdlog::info("mounted {} of {} on {}", *ref, repository->git_dir.native(), request.mountpoint.native());
 
   Result<void> served;

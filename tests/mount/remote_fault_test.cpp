@@ -42,6 +42,43 @@ TEST_F(RemoteFault, OfTheServerIsWaitedForAWhile) {
   EXPECT_EQ(origin().Show("f"), "patient\n");
 }
 
+// The state of a thread of that name: "S", "D".
+std::string ThreadState(pid_t process, const std::string& name) {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    const std::string stat = ReadFile(thread.path() / "stat");  // "17 (name) S ..."
+    const auto end = stat.rfind(')');
+    if (stat.substr(0, end).ends_with("(" + name)) return stat.substr(end + 2, 1);
+  }
+  return "";
+}
+
+// An agent that renames has its directory locked and waits for the daemon, which waits for the lock, to have the kernel forget a name in it.
+TEST_F(RemoteFault, AndADeathWhileTheKernelIsToldOfItHangNobodyUp) {
+  const auto machine = Machine("a", {"--fetch-period", "3600", "--remote-timeout", "50"});
+  ASSERT_EQ(RunAs("setup", "mkdir d && echo 1 > d/p && echo 1 > d/others && ls d", machine->path()).status, 0);
+  const auto step = [&](const std::string& name) { return temp().path() / name; };
+  const std::string place = temp().path().string();
+  InstallHook("pre-receive", "[ -z \"$REMOTE_ADDR\" ] && exit 0\n"  // only of a machine
+                             "n=$(ls " + place + " | grep -c entered); touch " + place + "/entered$n\n"
+                             "[ $n -ge 2 ] && exit 0\n"
+                             "while [ ! -e " + place + "/go$n ]; do sleep 0.02; done\n");
+  Process renamer({.argv = {"mv", "d/p", "d/q"}, .cwd = machine->path(), .environment = {{"CONCORDFS_AGENT", "andrew"}}, .output_file = {}});
+  ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(step("entered0")); }));
+  Clone outside(origin(), step("outside"));
+  std::filesystem::remove(outside.path() / "d/others");
+  outside.PushAll("gone");
+  WriteFile(step("go0"), "");  // it is too late
+  ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(step("entered1")); }));
+  ASSERT_TRUE(Eventually([&] { return ThreadState(machine->pid(), "notifier") == "D"; }));
+  machine->Kill9();
+  EXPECT_NE(renamer.Wait().status, 0);
+  EXPECT_THAT(RunAs("a", "ls " + machine->path().string(), "/").err, HasSubstr("not connected"));
+  WriteFile(step("go1"), "");
+  machine->Remount();
+  ASSERT_TRUE(machine->mounted());
+  EXPECT_EQ(Write("andrew", machine->path() / "f", "on\n"), "ok");
+}
+
 TEST_F(RemoteFault, ThatHoldsUpAPushHoldsUpNoReader) {
   const auto machine = Machine("a", {"--remote-timeout", "50"});
   ASSERT_EQ(Write("andrew", machine->path() / "other", "to be read\n"), "ok");
