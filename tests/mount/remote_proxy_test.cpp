@@ -174,7 +174,8 @@ class RemoteSweep : public MachinesTest, public ::testing::WithParamInterface<Sw
   // Who may wait, where one more attempt is enough, and those who find out soon that a fault lasts: --remote-timeout. What works takes less,
   // also under a sanitizer.
   static std::string Patient() { return "60"; }
-  static std::string Impatient() { return std::to_string(0.4 * Patience()); }
+  // Silence lasts for as long, again and again.
+  static std::string Impatient() { return std::to_string((GetParam().fault == Fault::kSilence ? 0.6 : 1.0) * Patience()); }
 
   // All cases, a few at a time: most of their time they wait.
   void RunAll(const std::vector<Case>& cases, std::vector<std::unique_ptr<Lane>>& lanes) {
