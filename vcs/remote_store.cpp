@@ -65,8 +65,7 @@ void RemoteStore::Stop() {
 
 Result<void> RemoteStore::Sync() {
   const MutexLock exchange(exchange_);
-  auto done = Reconcile();
-  while (done && has_more_) done = Reconcile();
+  auto done = ReconcileAll(Clock::time_point::max());
   KeepSeen();
   CountBacklog();
   return done;
@@ -223,8 +222,19 @@ Result<void> RemoteStore::Reconcile(const std::optional<ObjectId>& stored) {
   return Error{Code::kUnreachable, "the remote's branch and the local one move without pause"};
 }
 
-Result<bool> RemoteStore::TryReconcile(const std::optional<ObjectId>& stored) {
+Result<void> RemoteStore::ReconcileAll(Clock::time_point end) {
+  auto done = Reconcile();
+  while (done && has_more_ && Clock::now() < end) done = Reconcile();
+  return done;
+}
+
+void RemoteStore::BeginAttempt() {
   attempt_ = Clock::now();
+  has_more_ = false;
+}
+
+Result<bool> RemoteStore::TryReconcile(const std::optional<ObjectId>& stored) {
+  BeginAttempt();
   const auto local = local_.ReadRef(options_.ref);
   if (!local) return local.error();
   const std::optional<ObjectId> ours = *local;

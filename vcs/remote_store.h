@@ -166,6 +166,9 @@ class RemoteStore : public Store {
   Result<Found> LookUpPatiently(const Publication& publication, Patience* patience) REQUIRES(exchange_);
   // Brings both branches together by moving one of them forward. `stored`: a commit that is here with all that it reaches.
   Result<void> Reconcile(const std::optional<ObjectId>& stored = {}) REQUIRES(exchange_);
+  // Reconcile(), and on with what is left of very much, until then at most.
+  Result<void> ReconcileAll(std::chrono::steady_clock::time_point end) REQUIRES(exchange_);
+  void BeginAttempt() REQUIRES(exchange_);
   // One turn of it; false if something moved meanwhile.
   Result<bool> TryReconcile(const std::optional<ObjectId>& stored) REQUIRES(exchange_);
   Result<bool> MoveForward(const std::optional<ObjectId>& ours, const ObjectId& theirs) REQUIRES(exchange_);
@@ -186,8 +189,6 @@ class RemoteStore : public Store {
   bool Pause(Patience* patience) EXCLUDES(mutex_);
   bool IsPointless() const EXCLUDES(mutex_);
   void Follow();
-  // Goes on with what is left of very much, for a while. False: that failed.
-  bool PushMore() REQUIRES(exchange_);
   enum class Turn { kAsk, kPush, kEnd };
   // Waits for the time to ask again, or for something to push.
   Turn AwaitTurn() EXCLUDES(mutex_);
@@ -209,8 +210,9 @@ class RemoteStore : public Store {
   bool read_seen_ GUARDED_BY(exchange_) = false;
   std::optional<ObjectId> refused_at_ GUARDED_BY(exchange_);  // the remote's branch, when it refused what it should have taken ...
   int refusals_ GUARDED_BY(exchange_) = 0;                    // ... so often in a row
-  bool has_more_ GUARDED_BY(exchange_) = false;  // than was pushed last
-  std::chrono::steady_clock::time_point attempt_ GUARDED_BY(exchange_);  // began then, to bring both branches together
+  // Of the attempt to bring both branches together: when it began, and whether there is more than it pushed.
+  std::chrono::steady_clock::time_point attempt_ GUARDED_BY(exchange_);
+  bool has_more_ GUARDED_BY(exchange_) = false;
   std::optional<ObjectId> given_up_ GUARDED_BY(exchange_);  // the local branch, when PushOut() failed
   std::chrono::steady_clock::time_point keep_again_ GUARDED_BY(exchange_);  // seen_ref is not written before
   // Guarded by mutex_; a leaf.

@@ -32,9 +32,7 @@ std::uint64_t RemoteStore::PushOut() {
   const MutexLock exchange(exchange_);
   const auto tip = local_.ReadRef(options_.ref);
   if (backlog_->status().waiting > 0 && tip && *tip != given_up_) {
-    auto pushed = Reconcile();
-    while (pushed && has_more_) pushed = Reconcile();
-    if (pushed) {
+    if (ReconcileAll(Clock::time_point::max())) {
       CountBacklog();
     } else {
       given_up_ = *tip;
@@ -60,7 +58,7 @@ Error RemoteStore::FullError() const {
 }
 
 Result<void> RemoteStore::PushBacklog() {
-  attempt_ = Clock::now();
+  BeginAttempt();
   const auto tip = local_.ReadRef(options_.ref);
   if (!tip) return tip.error();
   if (!seen_ || !*tip) return Reconcile();

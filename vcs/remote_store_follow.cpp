@@ -25,6 +25,7 @@ void RemoteStore::StartFollowing() {
 void RemoteStore::AskNow() {
   const MutexLock lock(mutex_);
   asked_ = {};
+  push_at_ = {};  // which asks, too
   wake_.NotifyAll();
 }
 
@@ -32,8 +33,7 @@ RemoteStore::Turn RemoteStore::AwaitTurn() {
   const MutexLock lock(mutex_);
   for (;;) {
     if (stopping_) return Turn::kEnd;
-    // What was asked by a publication need not be asked again.
-    // So it need not while there is something to push, whatever room is left before that.
+    // What was asked by a publication need not be asked again; nor while there is something to push, whatever room is left before that.
     const auto ask_at = asked_ + options_.fetch_period;
     const bool is_push = has_work_ && (push_at_ < ask_at || push_pause_.count() == 0);
     const auto at = is_push ? push_at_ : ask_at;
@@ -58,19 +58,12 @@ void RemoteStore::NoteTurn(bool went_well) {
   if (went_well) {
     push_pause_ = {};
     push_at_ = Clock::now() + room_.BeforeUnawaited(Clock::now());
-    has_work_ = has_work_ || waiting > 0;
+    has_work_ = has_work_ || (waiting > 0 && !options_.read_only);
   } else if (waiting > 0) {
     push_pause_ = push_pause_.count() == 0 ? options_.first_pause : std::min(push_pause_ * 2, kLongestPushPause);
     push_at_ = Clock::now() + push_pause_;
     has_work_ = true;
   }
-}
-
-// Whoever has very much to push, and got in at last, would have to make it all again after others' next push.
-bool RemoteStore::PushMore() {
-  Result<void> pushed;
-  for (const auto end = Clock::now() + kMostPushing; pushed && has_more_ && Clock::now() < end;) pushed = Reconcile();
-  return pushed.ok();
 }
 
 void RemoteStore::Follow() {
@@ -79,7 +72,9 @@ void RemoteStore::Follow() {
       if (turn == Turn::kPush) NoteTurn(false);
       continue;
     }
-    const bool went_well = (turn == Turn::kPush ? PushBacklog() : Reconcile()).ok() && PushMore();
+    bool went_well = (turn == Turn::kPush ? PushBacklog() : Reconcile()).ok();
+    // Whoever has very much to push, and got in at last, would have to make it all again after others' next push.
+    if (went_well && has_more_) went_well = ReconcileAll(Clock::now() + kMostPushing).ok();
     if (Clock::now() >= keep_again_) KeepSeen();
     if (went_well) CountBacklog();
     exchange_.Unlock();

@@ -374,6 +374,38 @@ TEST_F(AsyncPush, PushesVeryMuchPartByPart) {
   EXPECT_EQ(store_->status().backlog->waiting, 0U);
 }
 
+// The rest of it comes to the remote by somebody else, who has the same repository.
+TEST_F(AsyncPush, HasNothingMoreToPushWhenOthersPushedTheRest) {
+  constexpr int kCommits = 2'001;
+  for (int i = 0; i < kCommits; ++i) here_.Commit({{"f", here_.Blob(std::to_string(i))}});
+  FakeRemote another(theirs_, ours_, kMain);
+  int calls = 0;
+  remote_.BeforeEach([&] {
+    if (++calls == 3) {  // a fetch and a push of ours were before
+      EXPECT_TRUE(another.Push({{}, kMain, there_.Tip().commit, here_.Tip().commit, "another"}).ok());
+    }
+    ASSERT_LT(calls, 10);
+  });
+  ASSERT_OK(store_->Sync());
+  EXPECT_EQ(calls, 3);
+  ExpectInStep();
+}
+
+TEST_F(AsyncPush, GoesOnAskingWhereItMayPushNothing) {
+  here_.Commit({{"f", here_.Blob("ours")}});
+  RemoteStoreOptions options = Options();
+  options.read_only = true;
+  options.fetch_period = 1ms;
+  Reopen(options);
+  store_->StartFollowing();
+  const int before = remote_.fetches();
+  const auto end = std::chrono::steady_clock::now() + 20'000ms;
+  while (remote_.fetches() < before + 4 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  store_->Stop();
+  EXPECT_GE(remote_.fetches(), before + 4);
+  EXPECT_EQ(there_.Tip().commit, start_);
+}
+
 TEST_F(AsyncPush, PushesAMergeWithTheRemotesBranchWhole) {
   ASSERT_OK(Write("andrew", "f", "1"));
   const ObjectId theirs = there_.Commit({{"d/g", there_.Blob("theirs")}}).commit;
