@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <deque>
 #include <utility>
 
 #include "vcs/commit.h"
@@ -68,12 +67,11 @@ Result<void> Backlog::Count(const ObjectId& seen) {
   const auto tip = local_.ReadRef(options_.ref);
   if (!tip) return tip.error();
   BacklogStatus counted;
-  for (std::optional<ObjectId> at = *tip; at && *at != seen;) {
-    const auto commit = ReadCommit(local_, *at);
-    if (!commit) return commit.error();
-    ++counted.waiting;
-    counted.oldest_s = commit->committer.time_s;
-    at = commit->parents.empty() ? std::nullopt : std::optional(commit->parents.front());
+  if (*tip) {
+    const auto line = ReadLine(local_, **tip, seen);
+    if (!line) return line.error();
+    counted.waiting = line->commits.size();
+    if (!line->commits.empty()) counted.oldest_s = line->commits.back().time_s;
   }
   const MutexLock lock(mutex_);
   // What was added meanwhile may be in the count already: once too often is better than not at all.
@@ -84,20 +82,12 @@ Result<void> Backlog::Count(const ObjectId& seen) {
 }
 
 Result<BacklogPart> Backlog::NextPart(const ObjectId& theirs, const ObjectId& ours) {
-  std::deque<ObjectId> oldest;  // of the line from ours, as far as it was followed
-  bool has_more = false;
-  for (ObjectId at = ours; at != theirs;) {
-    const auto commit = ReadCommit(local_, at);
-    if (!commit) return commit.error();
-    if (commit->parents.empty()) return BacklogPart{ours, 0, false};
-    oldest.push_back(at);
-    if (oldest.size() > kMostInPart) {
-      oldest.pop_front();
-      has_more = true;
-    }
-    at = commit->parents.front();
-  }
-  return BacklogPart{oldest.empty() ? ours : oldest.front(), oldest.size(), has_more};
+  const auto line = ReadLine(local_, ours, theirs);
+  if (!line) return line.error();
+  if (!line->is_above) return BacklogPart{ours, 0, false};
+  const std::size_t commits = std::min(line->commits.size(), kMostInPart);
+  const bool has_more = line->commits.size() > commits;
+  return BacklogPart{has_more ? line->commits[line->commits.size() - commits].id : ours, commits, has_more};
 }
 
 bool Backlog::IsFull() const {
@@ -165,14 +155,14 @@ Result<std::optional<ObjectId>> Backlog::Replay(const ObjectId& ours, const Obje
 
 Result<void> Backlog::TakeAhead(Replayer& replayer, std::span<const ObjectId> commits, Progress* progress) {
   if (auto taken = replayer.Take(commits); !taken) return taken;
-  const Replayed decided = replayer.TakeDecided();
+  Replayed decided = replayer.TakeDecided();
   if (!progress->ahead) {
     const auto left = local_.ReadRef(ahead_ref_);  // by the last replay: it isn't deleted, as that can be in the way of `git gc`
     if (!left) return left.error();
     progress->ahead = *left;
   }
   Publication ahead;
-  ahead.objects = decided.objects;
+  ahead.objects = std::move(decided.objects);
   ahead.ref = ahead_ref_;
   ahead.expected = progress->ahead;
   ahead.tip = decided.tip.commit;
@@ -197,37 +187,31 @@ Result<std::optional<ObjectId>> Backlog::Finish(Replayer& replayer, std::span<co
   if (!since) return since.error();
   if (!*since) return std::optional<ObjectId>();
   if (auto taken = replayer.Take(**since); !taken) return taken.error();
-  const Replayed decided = replayer.TakeDecided();
+  Replayed decided = replayer.TakeDecided();
+  std::size_t noted = 0;
   Publication move;
-  move.objects = decided.objects;
+  move.objects = std::move(decided.objects);
   move.ref = options_.ref;
   move.expected = replayer.last();
   move.tip = decided.tip.commit;
   move.reason = "concordfs: replay";
-  move.before_move = [&] { return ParkAll(decided, progress); };
-  const auto moved = Move(move, progress);
-  if (moved) return std::optional(move.tip);
-  if (moved.code() == Code::kRefMoved) return std::optional<ObjectId>();
-  return moved.error();
-}
-
-// Who lost hears of it as soon as the branch has moved, so it is noted before.
-Result<void> Backlog::Move(const Publication& publication, Progress* progress) {
-  std::size_t noted = 0;
-  Publication move = publication;
+  // Who lost hears of it as soon as the branch has moved, so it is noted before.
   move.before_move = [&]() -> Result<void> {
-    if (auto parked = publication.before_move(); !parked) return parked;
+    if (auto parked = ParkAll(decided, progress); !parked) return parked;
     const MutexLock lock(mutex_);
     if (lost_.size() >= kMaxLost) return {};
     lost_.insert(lost_.end(), progress->lost.begin(), progress->lost.end());
     noted = progress->lost.size();
     return {};
   };
-  auto moved = local_.Publish(move);
-  if (moved) return moved;
-  const MutexLock lock(mutex_);
-  if (lost_.size() >= noted) lost_.erase(lost_.end() - static_cast<std::ptrdiff_t>(noted), lost_.end());
-  return moved;
+  const auto moved = local_.Publish(move);
+  if (moved) return std::optional(move.tip);
+  {
+    const MutexLock lock(mutex_);
+    if (lost_.size() >= noted) lost_.erase(lost_.end() - static_cast<std::ptrdiff_t>(noted), lost_.end());
+  }
+  if (moved.code() == Code::kRefMoved) return std::optional<ObjectId>();
+  return moved.error();
 }
 
 Result<void> Backlog::ParkAll(const Replayed& decided, Progress* progress) {

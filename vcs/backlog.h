@@ -97,7 +97,6 @@ class Backlog {
   // Decides the commits and what was published since, and moves the branch; nothing if it was moved past us.
   Result<std::optional<ObjectId>> Finish(Replayer& replayer, std::span<const ObjectId> commits, Progress* progress)
       EXCLUDES(moving_, mutex_);
-  Result<void> Move(const Publication& publication, Progress* progress) REQUIRES(moving_) EXCLUDES(mutex_);
   Result<void> ParkAll(const Replayed& decided, Progress* progress);
   Result<Parked> ParkOne(const LostCommit& lost, const Progress& progress);
 

@@ -124,24 +124,33 @@ void Replayer::AddCommit(const Commit& commit, const std::string& text) {
   decided_.objects.push_back({decided_.tip.commit, ObjectKind::kCommit, bytes});
 }
 
+Result<Line> ReadLine(Store& store, const ObjectId& tip, const std::optional<ObjectId>& end, std::size_t most) {
+  Line line;
+  for (ObjectId at = tip; at != end;) {
+    if (line.commits.size() == most) return line;
+    const auto commit = ReadCommit(store, at);
+    if (!commit) return commit.error();
+    line.commits.push_back({at, commit->parents.size(), commit->committer.time_s});
+    if (commit->parents.empty()) return line;
+    at = commit->parents.front();
+  }
+  line.is_above = true;
+  return line;
+}
+
 Result<Stretch> FindStretch(Store& store, const ObjectId& ours, const ObjectId& theirs,
                             const std::optional<ObjectId>& common) {
-  std::vector<std::pair<ObjectId, std::size_t>> line;  // by first parents from ours; with how many parents there are
-  std::optional<ObjectId> at = ours;
-  while (at && at != common) {
-    const auto commit = ReadCommit(store, *at);
-    if (!commit) return commit.error();
-    line.emplace_back(*at, commit->parents.size());
-    at = commit->parents.empty() ? std::nullopt : std::optional(commit->parents.front());
-  }
+  const auto read = ReadLine(store, ours, common);
+  if (!read) return read.error();
+  const std::vector<Line::Entry>& line = read->commits;
   // What they have ends the line: whatever is below a commit that they have they have, too. Mostly they have none of it.
-  const auto has_any = line.empty() ? false : store.Contains(theirs, line.back().first);
+  const auto has_any = line.empty() ? false : store.Contains(theirs, line.back().id);
   if (!has_any) return has_any.error();
   std::size_t first = *has_any ? 0 : line.size();
   std::size_t end = line.size();
   while (first < end) {
     const std::size_t middle = first + (end - first) / 2;
-    const auto has = store.Contains(theirs, line[middle].first);
+    const auto has = store.Contains(theirs, line[middle].id);
     if (!has) return has.error();
     if (*has) {
       end = middle;
@@ -149,26 +158,24 @@ Result<Stretch> FindStretch(Store& store, const ObjectId& ours, const ObjectId& 
       first = middle + 1;
     }
   }
-  if (first == line.size() && !at) return Error{Code::kNotSupported, "the two branches have no commit in common"};
+  if (first == line.size() && !read->is_above) return Error{Code::kNotSupported, "the two branches have no commit in common"};
   Stretch stretch;
-  stretch.fork = first < line.size() ? line[first].first : *at;
+  stretch.fork = first < line.size() ? line[first].id : *common;
   for (std::size_t i = first; i-- > 0;) {
-    if (line[i].second != 1) return Error{Code::kNotSupported, line[i].first.Hex() + " is a merge"};
-    stretch.commits.push_back(line[i].first);
+    if (line[i].parents != 1) return Error{Code::kNotSupported, line[i].id.Hex() + " is a merge"};
+    stretch.commits.push_back(line[i].id);
   }
   return stretch;
 }
 
 Result<std::optional<std::vector<ObjectId>>> CommitsOnTop(Store& store, const ObjectId& base, const ObjectId& tip) {
+  const auto line = ReadLine(store, tip, base, kMaxOnTop);
+  if (!line) return line.error();
   std::vector<ObjectId> commits;
-  for (ObjectId at = tip; at != base;) {
-    if (commits.size() == kMaxOnTop) return std::optional<std::vector<ObjectId>>();
-    const auto commit = ReadCommit(store, at);
-    if (!commit) return commit.error();
-    if (commit->parents.size() != 1) return std::optional<std::vector<ObjectId>>();
-    commits.push_back(at);
-    at = commit->parents.front();
+  for (const Line::Entry& commit : line->commits) {
+    if (commit.parents == 1) commits.push_back(commit.id);
   }
+  if (!line->is_above || commits.size() < line->commits.size()) return std::optional<std::vector<ObjectId>>();
   std::reverse(commits.begin(), commits.end());
   return std::optional(std::move(commits));
 }

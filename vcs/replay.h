@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -26,6 +27,21 @@ struct Stretch {
   ObjectId fork;  // the newest commit that both have
   std::vector<ObjectId> commits;
 };
+
+// Commits by first parents from a tip, the newest first.
+struct Line {
+  struct Entry {
+    ObjectId id;
+    std::size_t parents = 0;  // how many it has
+    std::int64_t time_s = 0;  // committer's, seconds since 1970
+  };
+  std::vector<Entry> commits;
+  bool is_above = false;  // it came to where it was to end
+};
+
+// The line from `tip` down to `end`, which isn't in it; to the branch's first commit, or to `most` commits, if it never comes there.
+// Errors: kNotFound, kCorrupt.
+Result<Line> ReadLine(Store& store, const ObjectId& tip, const std::optional<ObjectId>& end, std::size_t most = SIZE_MAX);
 
 // What `ours` has and `theirs` lacks. `common`: a commit that both are known to have, where one is. Errors: kNotSupported (no commit
 // is in both, or a merge is among them: neither can be made again commit by commit); kNotFound, kCorrupt.
