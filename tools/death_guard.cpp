@@ -12,48 +12,24 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
-#include <sstream>
 #include <string>
 
 #include "fs/descriptor.h"
+#include "tools/mount_table.h"
 
 namespace concordfs::tools {
 namespace {
 
 constexpr int kDeath = SIGUSR1;
 
-// The kernel's number of the mount that the descriptor is on; 0 if it can't be found. Source: proc_pid_fdinfo(5).
-int MountIdOf(int fd) {
-  std::ifstream info("/proc/self/fdinfo/" + std::to_string(fd));
-  for (std::string word; info >> word;) {
-    int id = 0;
-    if (word == "mnt_id:" && info >> id) return id;
-  }
-  return 0;
-}
-
-// "36 35 0:52 / /mountpoint ...": 52. Empty if there is no such mount. Source: proc_pid_mountinfo(5).
-std::string MinorOf(int mount_id) {
-  std::ifstream table("/proc/self/mountinfo");
-  for (std::string line; std::getline(table, line);) {
-    std::istringstream fields(line);
-    int id = 0;
-    int parent = 0;
-    std::string device;
-    if (fields >> id >> parent >> device && id == mount_id) return device.substr(device.find(':') + 1);
-  }
-  return "";
-}
-
-// Neither path lookup nor O_PATH asks the file system.
-fs::Descriptor OpenMount(const char* mountpoint) { return fs::Descriptor(open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC)); }
-
-void EndConnection(const char* mountpoint, int mount_id) {
-  const fs::Descriptor mount = OpenMount(mountpoint);
-  if (!mount.is_open() || MountIdOf(mount.fd()) != mount_id) return;  // it is gone
-  // The descriptor keeps it busy: so it ends the connection, and unmounts nothing.
-  if (umount2(("/proc/self/fd/" + std::to_string(mount.fd())).c_str(), MNT_FORCE) == 0 || errno != EPERM) return;
-  std::ofstream("/sys/fs/fuse/connections/" + MinorOf(mount_id) + "/abort") << "1\n";
+void EndConnection(const std::string& mountpoint, int mount_id) {
+  // Neither path lookup nor O_PATH asks the file system. The descriptor keeps it busy, so that it isn't unmounted.
+  const fs::Descriptor root(open(mountpoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto mount = FindMount(mountpoint);
+  if (!root.is_open() || !mount || !*mount || (*mount)->id != mount_id) return;  // it is gone
+  if (umount2(("/proc/self/fd/" + std::to_string(root.fd())).c_str(), MNT_FORCE) == 0 || errno != EPERM) return;
+  const std::string& device = (*mount)->device;
+  std::ofstream("/sys/fs/fuse/connections/" + device.substr(device.find(':') + 1) + "/abort") << "1\n";
 }
 
 }  // namespace
@@ -89,8 +65,7 @@ void DeathGuard::Watch(const std::filesystem::path& mountpoint) {
   const std::string& path = mountpoint.native();
   if (path.size() >= sizeof(watched_->mountpoint)) return;  // nobody could open it
   path.copy(watched_->mountpoint, path.size());
-  const fs::Descriptor mount = OpenMount(path.c_str());
-  if (mount.is_open()) watched_->mount_id = MountIdOf(mount.fd());
+  if (const auto mount = FindMount(mountpoint); mount && *mount) watched_->mount_id = (*mount)->id;
 }
 
 void DeathGuard::AwaitDeath(const Watched& watched, pid_t daemon) {

@@ -33,9 +33,9 @@ std::optional<MountEntry> ParseLine(const std::string& line) {
   std::istringstream fields(line);
   std::string field;
   MountEntry entry;
-  for (int i = 0; i < 5; ++i) {
-    if (!(fields >> field)) return std::nullopt;
-  }
+  std::string parent;
+  std::string root;
+  if (!(fields >> entry.id >> parent >> entry.device >> root >> field)) return std::nullopt;
   entry.mountpoint = Unescaped(field);
   while (fields >> field && field != "-") {
   }

@@ -17,6 +17,8 @@ struct MountEntry {
   std::string mountpoint;  // absolute
   std::string type;        // "ext4", "fuse.concordfs"
   std::string source;      // what the file system calls its device
+  int id = 0;              // the kernel's number of the mount
+  std::string device;      // "0:52"
 };
 
 // The entries of a text as in proc_pid_mountinfo(5), in its order: a later one covers an earlier one at the same place.

@@ -18,6 +18,8 @@ TEST(ParseMountTable, ReadsPlaceTypeAndSource) {
   EXPECT_EQ(entries[0].mountpoint, "/");
   EXPECT_EQ(entries[0].type, "ext4");
   EXPECT_EQ(entries[0].source, "/dev/root");
+  EXPECT_EQ(entries[0].id, 22);
+  EXPECT_EQ(entries[0].device, "8:1");
   EXPECT_EQ(entries[2].mountpoint, "/mnt/no-optional-fields");
   EXPECT_EQ(entries[2].type, "tmpfs");
 }
