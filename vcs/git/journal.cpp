@@ -10,6 +10,7 @@
 #include <fstream>
 #include <random>
 
+#include "vcs/file_io.h"
 #include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/journal_record.h"
@@ -18,17 +19,6 @@ namespace concordfs::vcs::git {
 namespace {
 
 constexpr char kTitle[] = "concordfs journal 1";
-
-bool WriteAt(int fd, std::string_view bytes, std::size_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    offset += static_cast<std::size_t>(count);
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -111,7 +101,7 @@ Result<void> Journal::MakeFile(File& file) {
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) return WriteSystemError(errno, "lock " + path);
   const std::string zeros(1U << 20, '\0');
   for (std::size_t offset = 0; offset < capacity_; offset += zeros.size()) {
-    if (!WriteAt(fd, zeros, offset)) return WriteSystemError(errno, "write " + path);
+    if (!WriteAllAt(fd, offset, zeros)) return WriteSystemError(errno, "write " + path);
   }
   return {};
 }
@@ -121,7 +111,7 @@ Result<void> Journal::BeginFile(File& file) {
   file.epoch = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   file.end = JournalHeader::kSize;
   file.clean = false;
-  if (WriteAt(file.file.get(), EncodeHeader({CurrentBoot(), file.epoch}), 0)) return {};
+  if (WriteAllAt(file.file.get(), 0, EncodeHeader({CurrentBoot(), file.epoch}))) return {};
   return WriteSystemError(errno, "write " + file.path);
 }
 
@@ -149,7 +139,7 @@ Result<Journal::Entry> Journal::Append(const Publication& publication) {
   if (auto made = MakeRoom(record.size()); !made) return made.error();
   File& file = files_[current_];
   StampRecord(file.epoch, ++sequence_, record);
-  if (!WriteAt(file.file.get(), record, file.end) || ::fdatasync(file.file.get()) != 0) {
+  if (!WriteAllAt(file.file.get(), file.end, record) || ::fdatasync(file.file.get()) != 0) {
     return WriteSystemError(errno, "write " + file.path);
   }
   file.end += record.size();

@@ -11,6 +11,7 @@
 #include <map>
 #include <vector>
 
+#include "vcs/file_io.h"
 #include "vcs/git/delta.h"
 #include "vcs/git/disk_sync.h"
 #include "vcs/git/journal.h"
@@ -46,16 +47,9 @@ Result<std::string> ReadWhole(const DeadJournal& journal) {
   struct stat status {};
   if (::fstat(journal.file.get(), &status) != 0) return SystemError(journal.path, errno);
   bytes.resize(static_cast<std::size_t>(status.st_size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t count =
-        ::pread(journal.file.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return SystemError(journal.path, errno);
-    if (count == 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  bytes.resize(done);
+  const ssize_t count = ReadAllAt(journal.file.get(), 0, bytes);
+  if (count < 0) return SystemError(journal.path, errno);
+  bytes.resize(static_cast<std::size_t>(count));
   return bytes;
 }
 
@@ -110,8 +104,10 @@ Result<void> RestoreAll(ObjectDatabase& objects, std::vector<JournalRecord>& rec
   return {};
 }
 
-// `tips`: where the ref was to go, one after the other; each is a descendant of the one before, or replaced it (Backlog::Replay).
-Result<void> RestoreRef(const std::string& git_dir, RefDatabase& refs, const std::string& name, const std::vector<ObjectId>& tips) {
+// `tips`: where the ref was to go, one after the other; each is a descendant of the one before, or replaced it
+// (Backlog::Replay).
+Result<void> RestoreRef(const std::string& git_dir, RefDatabase& refs, const std::string& name,
+                        const std::vector<ObjectId>& tips) {
   const ObjectId& tip = tips.back();
   ::unlink((git_dir + "/" + name + ".lock").c_str());  // its owner ended with the power
   auto current = refs.Read(name);

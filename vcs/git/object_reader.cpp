@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "vcs/file_io.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/loose_object.h"
 #include "vcs/git/object_database.h"
@@ -74,16 +75,8 @@ Result<OdbObjectHandle> ReadPacked(Handles& handles, const ObjectId& id) {
   return object;
 }
 
-Result<void> WriteAt(int fd, std::string_view bytes, off_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), offset);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return SystemError("write a copy of a blob", errno);
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    offset += count;
-  }
+Result<void> WriteCopy(int fd, std::string_view bytes, std::uint64_t offset) {
+  if (!WriteAllAt(fd, offset, bytes)) return SystemError("write a copy of a blob", errno);
   return {};
 }
 
@@ -236,7 +229,7 @@ Result<void> ObjectDatabase::CopyTo(Handles& handles, const ObjectId& blob, int 
     if (object.kind() != ObjectKind::kBlob) return WrongKind(blob);
     off_t offset = 0;
     auto copied = CopyVerified(handles, object, blob, [&](std::string_view piece) {
-      auto written = WriteAt(fd, piece, offset);
+      auto written = WriteCopy(fd, piece, offset);
       if (!written) write_failure = written.error();
       offset += static_cast<off_t>(piece.size());
       return written;
@@ -254,7 +247,7 @@ Result<void> ObjectDatabase::CopyTo(Handles& handles, const ObjectId& blob, int 
   if (loose.code() != Code::kNotFound && ::ftruncate(fd, static_cast<off_t>(size)) != 0) {
     return SystemError("write a copy of a blob", errno);
   }
-  return WriteAt(fd, {static_cast<const char*>(git_odb_object_data(packed->get())), size}, 0);
+  return WriteCopy(fd, {static_cast<const char*>(git_odb_object_data(packed->get())), size}, 0);
 }
 
 // What is loose and verifies is kept; see object_writer.cpp.

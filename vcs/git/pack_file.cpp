@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "vcs/file_io.h"
 #include "vcs/git/sha1.h"
 
 namespace concordfs::vcs::git {
@@ -30,18 +31,13 @@ Result<FileDescriptor> OpenFile(const std::string& path, std::uint64_t& size) {
 // Exactly `size` bytes from there.
 Result<std::string> ReadAt(int fd, std::uint64_t offset, std::size_t size, const std::string& path) {
   std::string bytes(size, '\0');
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t count = ::pread(fd, bytes.data() + done, size - done, static_cast<off_t>(offset + done));
-    if (count == 0) return Error{Code::kCorrupt, path + ": shorter than it was"};
-    if (count > 0) {
-      done += static_cast<std::size_t>(count);
-    } else if (errno != EINTR) {
-      Error error = SystemError(path, errno);
-      error.code = Code::kIo;
-      return error;
-    }
+  const ssize_t count = ReadAllAt(fd, offset, bytes);
+  if (count < 0) {
+    Error error = SystemError(path, errno);
+    error.code = Code::kIo;
+    return error;
   }
+  if (static_cast<std::size_t>(count) < size) return Error{Code::kCorrupt, path + ": shorter than it was"};
   return bytes;
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <vector>
 
+#include "vcs/file_io.h"
 #include "vcs/git/delta.h"
 #include "vcs/git/zlib_stream.h"
 
@@ -149,14 +150,9 @@ Result<PackReader::Piece> PackReader::ReadPiece(std::uint64_t offset, std::uint6
   const auto wanted = static_cast<std::size_t>(std::min(size, end_ - offset));
   if (buffer.size() > kMaxKept && wanted <= kMaxKept) buffer = {};  // that was an exception
   if (buffer.size() < wanted) buffer.resize(wanted);
-  std::size_t done = 0;
-  while (done < wanted) {
-    const ssize_t count = ::pread(file_.get(), buffer.data() + done, wanted - done, static_cast<off_t>(offset + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ReadFailure(path_, errno);
-    if (count == 0) return Corrupt("shorter than it was");
-    done += static_cast<std::size_t>(count);
-  }
+  const ssize_t count = ReadAllAt(file_.get(), offset, {buffer.data(), wanted});
+  if (count < 0) return ReadFailure(path_, errno);
+  if (static_cast<std::size_t>(count) < wanted) return Corrupt("shorter than it was");
   return Piece{offset, {buffer.data(), wanted}};
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "vcs/file_io.h"
 #include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
@@ -61,14 +62,7 @@ std::string UnnamedPackFile::Kind() const {
 }
 
 Result<void> UnnamedPackFile::Append(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(file_.get(), bytes.data(), bytes.size());
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return WriteSystemError(errno, "write " + Kind());
-    }
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+  if (!WriteAll(file_.get(), bytes)) return WriteSystemError(errno, "write " + Kind());
   return {};
 }
 

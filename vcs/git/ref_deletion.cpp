@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "vcs/file_io.h"
 #include "vcs/git/backoff.h"
 #include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
@@ -77,16 +78,10 @@ Result<void> ReplacePackedRefs(const std::string& git_dir, const std::string& te
   ::unlink(made.c_str());  // of somebody who died with the lock
   FileDescriptor file(::open(made.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!file.ok()) return WriteSystemError(errno, "make " + made);
-  std::string_view rest(text);
-  while (!rest.empty()) {
-    const ssize_t count = ::write(file.get(), rest.data(), rest.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      const int number = errno;
-      ::unlink(made.c_str());
-      return WriteSystemError(number, "write " + made);
-    }
-    rest.remove_prefix(static_cast<std::size_t>(count));
+  if (!WriteAll(file.get(), text)) {
+    const int number = errno;
+    ::unlink(made.c_str());
+    return WriteSystemError(number, "write " + made);
   }
   if (durability == Durability::kPower && ::fsync(file.get()) != 0) {
     const int number = errno;

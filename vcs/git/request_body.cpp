@@ -7,18 +7,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "vcs/file_io.h"
 #include "vcs/git/git_error.h"
 
 namespace concordfs::vcs::git {
 namespace {
 
-Result<void> WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return WriteSystemError(errno, "keep what is to be sent");
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
+Result<void> Keep(int fd, std::string_view bytes) {
+  if (!WriteAll(fd, bytes)) return WriteSystemError(errno, "keep what is to be sent");
   return {};
 }
 
@@ -34,11 +30,11 @@ Result<void> RequestBody::Append(std::string_view bytes) {
     const std::filesystem::path folder = folder_.empty() ? "/tmp" : folder_;
     FileDescriptor file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!file.ok()) return WriteSystemError(errno, "make a file in " + folder.string());
-    if (auto written = WriteAll(file.get(), memory_); !written) return written;
+    if (auto written = Keep(file.get(), memory_); !written) return written;
     file_ = std::move(file);
     memory_ = std::string();
   }
-  if (auto written = WriteAll(file_.get(), bytes); !written) return written;
+  if (auto written = Keep(file_.get(), bytes); !written) return written;
   size_ += bytes.size();
   return {};
 }
