@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "vcs/branch_name.h"
+
 namespace concordfs::fs {
 namespace {
 
@@ -29,8 +31,7 @@ std::uint64_t StableHash(std::string_view text) {
 }  // namespace
 
 std::string BranchFolderName(const std::string& ref) {
-  constexpr std::string_view kHeads = "refs/heads/";
-  const std::string_view branch = ref.starts_with(kHeads) ? std::string_view(ref).substr(kHeads.size()) : ref;
+  const std::string_view branch = vcs::ShortBranchName(ref);
   std::string name;
   for (const char c : branch) {
     const bool plain = IsPlain(c) && !(c == '.' && name.empty());  // no ".", no ".."

@@ -17,17 +17,16 @@
 #include "tools/mount_point.h"
 #include "tools/remote_mount.h"
 #include "tools/signal_thread.h"
+#include "vcs/branch_name.h"
 #include "vcs/git/default_branch.h"
 #include "vcs/repo_path.h"
 
 namespace concordfs::tools {
 namespace {
 
-constexpr std::string_view kBranchPrefix = "refs/heads/";
-
 Result<std::string> FullRef(const MountRequest& request, const vcs::git::Repository& repository) {
-  if (request.branch.starts_with(kBranchPrefix)) return request.branch;
-  if (!request.branch.empty()) return std::string(kBranchPrefix) + request.branch;
+  if (request.branch.starts_with(vcs::kBranchPrefix)) return request.branch;
+  if (!request.branch.empty()) return std::string(vcs::kBranchPrefix) + request.branch;
   return vcs::git::DefaultBranch(repository.git_dir);
 }
 
@@ -114,12 +113,14 @@ void RaiseFileLimit() {
 
 void DrainAndLog(fs::Filesystem& filesystem) {
   const fs::DrainReport report = filesystem.Drain();
-  if (report.unpushed > 0) spdlog::warn("{} commits are not on the remote yet; the next mount pushes them", report.unpushed);
+  if (report.unpushed > 0)
+    spdlog::warn("{} commits are not on the remote yet; the next mount pushes them", report.unpushed);
   if (report.published + report.parked + report.kept == 0) return;
   spdlog::info("drained: {} published, {} parked, {} kept", report.published, report.parked, report.kept);
 }
 
-// Who waits for a remote that is silent takes a thread of the session each: there are to be more of them than of those who wait.
+// Who waits for a remote that is silent takes a thread of the session each: there are to be more of them than of those
+// who wait.
 constexpr unsigned kRemoteThreads = 512;
 
 fs::MountOptions SessionOptionsOf(const MountRequest& request, const vcs::git::Repository& repository) {
@@ -134,9 +135,9 @@ fs::MountOptions SessionOptionsOf(const MountRequest& request, const vcs::git::R
   return options;
 }
 
-// What comes before the first look at the branch. What a dead daemon had pushed and not heard of is fetched before its working
-// copies are recovered, so that nothing of it is parked as if it were lost; what it had committed and not pushed yet is looked for before
-// that loses to what is fetched.
+// What comes before the first look at the branch. What a dead daemon had pushed and not heard of is fetched before its
+// working copies are recovered, so that nothing of it is parked as if it were lost; what it had committed and not
+// pushed yet is looked for before that loses to what is fetched.
 Result<std::unique_ptr<RemoteMount>> PrepareBranch(const MountRequest& request, vcs::git::Repository& repository,
                                                    const std::string& ref, LogTo log_to) {
   if (!request.read_only) {
@@ -189,7 +190,8 @@ Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::fu
   spdlog::info("mounted {} of {} on {}", *ref, repository->git_dir.native(), request.mountpoint.native());
 
   Result<void> served;
-  std::optional<vcs::RemoteStore::Haste> haste;  // from the moment when it is to end: a remote that is away isn't waited for
+  std::optional<vcs::RemoteStore::Haste>
+      haste;  // from the moment when it is to end: a remote that is away isn't waited for
   {
     std::function<void()> sync;
     if (*remote) {

@@ -9,6 +9,7 @@
 
 #include "tools/announce.h"
 #include "tools/complaint.h"
+#include "vcs/branch_name.h"
 #include "vcs/git/credentials.h"
 #include "vcs/git/git_remote.h"
 #include "vcs/git/remote_url.h"
@@ -17,7 +18,6 @@
 namespace concordfs::tools {
 namespace {
 
-constexpr std::string_view kBranchPrefix = "refs/heads/";
 constexpr std::string_view kDefaultBranch = "main";
 
 constexpr char kTokenVariable[] = "CONCORDFS_REMOTE_TOKEN";
@@ -29,7 +29,8 @@ Result<vcs::git::ConnectOptions> ConnectionTo(const vcs::git::RemoteUrl& url, co
   options.ssh_key = request.ssh_key;
   if (const char* command = std::getenv("GIT_SSH_COMMAND")) options.ssh_command = command;
   if (!request.remote_token_file.empty()) {
-    if (!url.IsHttp()) return Error{Code::kInvalidArgument, "remote " + url.Shown() + ": a token file is for http:// and https:// only"};
+    if (!url.IsHttp())
+      return Error{Code::kInvalidArgument, "remote " + url.Shown() + ": a token file is for http:// and https:// only"};
     if (auto token = vcs::git::ReadTokenFile(request.remote_token_file); !token) return token.error();
     options.token_file = request.remote_token_file;
   } else if (url.IsHttp() && !request.remote_token.empty()) {
@@ -37,11 +38,6 @@ Result<vcs::git::ConnectOptions> ConnectionTo(const vcs::git::RemoteUrl& url, co
     options.token = request.remote_token;
   }
   return options;
-}
-
-std::string ShortName(std::string branch) {
-  if (branch.starts_with(kBranchPrefix)) branch.erase(0, kBranchPrefix.size());
-  return branch;
 }
 
 // One line that is written over, if somebody looks.
@@ -68,11 +64,14 @@ vcs::git::Secret TakeTokenFromEnvironment() {
   return token;
 }
 
-std::string SeenRef(const std::string& ref) { return "refs/concordfs/remote/" + ShortName(ref); }
+std::string SeenRef(const std::string& ref) {
+  return "refs/concordfs/remote/" + std::string(vcs::ShortBranchName(ref));
+}
 
 Result<void> MakeMissingRepository(const MountRequest& request) {
   std::error_code failed;
-  const bool exists = std::filesystem::exists(request.repository, failed) && !std::filesystem::is_empty(request.repository, failed);
+  const bool exists =
+      std::filesystem::exists(request.repository, failed) && !std::filesystem::is_empty(request.repository, failed);
   if (exists || failed) return {};
   const auto url = vcs::git::ParseRemoteUrl(request.remote);
   if (!url) return url.error();
@@ -80,7 +79,9 @@ Result<void> MakeMissingRepository(const MountRequest& request) {
   if (!connection) return connection.error();
   const auto there = vcs::git::LookAtRemote(*url, *connection);
   if (!there) return there.error();
-  const std::string branch = ShortName(!request.branch.empty() ? request.branch : there->default_branch.value_or(std::string(kDefaultBranch)));
+  const std::string asked =
+      !request.branch.empty() ? request.branch : there->default_branch.value_or(std::string(kDefaultBranch));
+  const std::string branch(vcs::ShortBranchName(asked));
   // The first commit will be the remote's, too; and where two machines make one at a time, it has to be the same.
   if (!there->has_refs) return vcs::git::InitRepository(request.repository, branch, 0);
   return vcs::git::InitEmptyRepository(request.repository, branch);
@@ -121,10 +122,12 @@ Result<std::unique_ptr<RemoteMount>> RemoteMount::Open(const MountRequest& reque
   store.push_backlog = request.push_backlog;
   if (mount->parked_) store.on_parked = [parked = mount->parked_.get()] { parked->Notice(); };
   store.on_lost = [](const vcs::LostWork& lost) {
-    spdlog::warn("lost {} of {} to the remote: another version came first; parked as {}", vcs::Quoted(lost.path.text()), lost.agent, lost.ref);
+    spdlog::warn("lost {} of {} to the remote: another version came first; parked as {}", vcs::Quoted(lost.path.text()),
+                 lost.agent, lost.ref);
   };
   store.log = [](vcs::RemoteCondition condition, const std::string& line) {
-    spdlog::log(condition == vcs::RemoteCondition::kUpToDate ? spdlog::level::info : spdlog::level::warn, "remote: {}", line);
+    spdlog::log(condition == vcs::RemoteCondition::kUpToDate ? spdlog::level::info : spdlog::level::warn, "remote: {}",
+                line);
   };
   mount->store_ = std::make_unique<vcs::RemoteStore>(*repository.store, *mount->remote_, std::move(store));
   return mount;

@@ -4,12 +4,14 @@
 #include <ctime>
 #include <utility>
 
+#include "vcs/branch_name.h"
 #include "vcs/commit.h"
 
 namespace concordfs::vcs {
 namespace {
 
-// Of commits that were replayed. Who stands on one that is forgotten has work parked on a commit of the old line: it is there as well.
+// Of commits that were replayed. Who stands on one that is forgotten has work parked on a commit of the old line: it is
+// there as well.
 constexpr std::size_t kMaxRemembered = 100'000;
 // Agents that are never heard of again are told nothing; the log and the parked work do.
 constexpr std::size_t kMaxLost = 10'000;
@@ -19,8 +21,7 @@ constexpr std::size_t kMaxLast = 8;         // commits that are decided while pu
 constexpr std::size_t kMostAtOnce = 5'000;  // commits whose new trees are in memory
 
 std::string AheadRef(const std::string& branch) {
-  constexpr std::string_view kHeads = "refs/heads/";
-  return kAheadPrefix + (branch.starts_with(kHeads) ? branch.substr(kHeads.size()) : branch);
+  return kAheadPrefix + std::string(ShortBranchName(branch));
 }
 
 MaybeVersion VersionOf(const std::optional<TreeEntry>& entry) {
@@ -108,18 +109,21 @@ std::vector<LostWork> Backlog::TakeLost() {
 ObjectId Backlog::Now(const ObjectId& commit) const {
   const MutexLock lock(mutex_);
   ObjectId now = commit;
-  for (auto next = made_.find(now); next != made_.end() && next->second != now; next = made_.find(now)) now = next->second;
+  for (auto next = made_.find(now); next != made_.end() && next->second != now; next = made_.find(now))
+    now = next->second;
   return now;
 }
 
-Result<std::optional<ObjectId>> Backlog::Replay(const ObjectId& ours, const ObjectId& theirs, const std::optional<ObjectId>& common) {
+Result<std::optional<ObjectId>> Backlog::Replay(const ObjectId& ours, const ObjectId& theirs,
+                                                const std::optional<ObjectId>& common) {
   auto stretch = FindStretch(local_, ours, theirs, common);
   if (!stretch) return stretch.error();
   const auto fork = trees_.ReadHead(stretch->fork);
   if (!fork) return fork.error();
   const auto onto = trees_.ReadHead(theirs);
   if (!onto) return onto.error();
-  // What an earlier attempt parked, one that a crash ended or a branch that moved, stays lost: nothing is both there and parked.
+  // What an earlier attempt parked, one that a crash ended or a branch that moved, stays lost: nothing is both there
+  // and parked.
   Replayer replayer(trees_, *fork, *onto, [&](const LostCommit& commit) -> Result<bool> {
     const auto parked = Parking::FindCommit(local_, commit.agent, commit.commit);
     if (!parked) return parked.error();
@@ -130,9 +134,11 @@ Result<std::optional<ObjectId>> Backlog::Replay(const ObjectId& ours, const Obje
   // Whoever publishes doesn't wait for it, as long as what is published meanwhile becomes less.
   for (std::size_t before = SIZE_MAX; commits.size() > kMaxLast && commits.size() <= before / 2;) {
     before = commits.size();
-    for (std::span<const ObjectId> rest = commits; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kMostAtOnce))) {
+    for (std::span<const ObjectId> rest = commits; !rest.empty();
+         rest = rest.subspan(std::min(rest.size(), kMostAtOnce))) {
       auto taken = TakeAhead(replayer, rest.first(std::min(rest.size(), kMostAtOnce)), &progress);
-      if (!taken) return taken.code() == Code::kRefMoved ? Result<std::optional<ObjectId>>(std::nullopt) : taken.error();
+      if (!taken)
+        return taken.code() == Code::kRefMoved ? Result<std::optional<ObjectId>>(std::nullopt) : taken.error();
     }
     auto since = Since(replayer);
     if (!since) return since.error();
@@ -157,7 +163,8 @@ Result<void> Backlog::TakeAhead(Replayer& replayer, std::span<const ObjectId> co
   if (auto taken = replayer.Take(commits); !taken) return taken;
   Replayed decided = replayer.TakeDecided();
   if (!progress->ahead) {
-    const auto left = local_.ReadRef(ahead_ref_);  // by the last replay: it isn't deleted, as that can be in the way of `git gc`
+    const auto left =
+        local_.ReadRef(ahead_ref_);  // by the last replay: it isn't deleted, as that can be in the way of `git gc`
     if (!left) return left.error();
     progress->ahead = *left;
   }
@@ -180,7 +187,8 @@ Result<std::optional<std::vector<ObjectId>>> Backlog::Since(const Replayer& repl
   return CommitsOnTop(local_, replayer.last(), **tip);
 }
 
-Result<std::optional<ObjectId>> Backlog::Finish(Replayer& replayer, std::span<const ObjectId> commits, Progress* progress) {
+Result<std::optional<ObjectId>> Backlog::Finish(Replayer& replayer, std::span<const ObjectId> commits,
+                                                Progress* progress) {
   const MutexLock moving(moving_);
   if (auto taken = replayer.Take(commits); !taken) return taken.error();
   const auto since = Since(replayer);
