@@ -12,9 +12,6 @@
 namespace concordfs::fs {
 namespace {
 
-// Another mount or an admin may change the area: soon seen, and a build still doesn't ask for everything twice.
-constexpr double kTimeout_s = 1;
-
 Error NoSuchPath(std::string_view name) {
   return Error{Code::kNotFound, vcs::Quoted(name) + ": no such path"};
 }
@@ -200,7 +197,7 @@ Result<Entry> FilesystemImpl::EnterPlainDirectory(const std::shared_ptr<Director
     directory->scratch = folder;
   }
   ++names_.Find(directory->node)->lookups;
-  return Entry{fs::AttrOf(entry.status, directory->node), kTimeout_s, kTimeout_s};
+  return Entry{fs::AttrOf(entry.status, directory->node), kScratchTimeout_s, kScratchTimeout_s};
 }
 
 Result<Entry> FilesystemImpl::MakeScratch(const Caller& caller, NodeId parent, std::string_view name,

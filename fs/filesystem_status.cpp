@@ -12,7 +12,7 @@ namespace {
 // What the kernel can carry as one attribute is 64 KiB.
 constexpr std::size_t kMaxStatus = 60 << 10;  // bytes
 
-nlohmann::json Json(const WorkingCopy& copy) {
+nlohmann::json ToJson(const WorkingCopy& copy) {
   return {{"path", vcs::Quoted(Namespace::LastPathOf(*copy.file).text())},
           {"base", vcs::ToString(copy.origin.version)},
           {"base_commit", copy.origin.commit.Hex()},
@@ -22,14 +22,14 @@ nlohmann::json Json(const WorkingCopy& copy) {
           {"handles", copy.handles}};
 }
 
-nlohmann::json Json(const vcs::ParkedPushStatus& parked) {
+nlohmann::json ToJson(const vcs::ParkedPushStatus& parked) {
   return {{"pushed", parked.pushed},
           {"waiting", parked.waiting},
           {"declined", parked.declined},
           {"last_error", vcs::Quoted(parked.last_error)}};
 }
 
-nlohmann::json Json(const vcs::RemoteStatus& remote, const std::string& url) {
+nlohmann::json ToJson(const vcs::RemoteStatus& remote, const std::string& url) {
   const auto now = static_cast<std::int64_t>(Now().tv_sec);
   nlohmann::json json = {{"url", url},
           {"state", vcs::ConditionName(remote.condition)},
@@ -53,9 +53,9 @@ nlohmann::json Json(const vcs::RemoteStatus& remote, const std::string& url) {
 
 // `untold`: losses that agents have still to hear of.
 nlohmann::json RemoteJson(const FilesystemOptions& options, std::size_t untold) {
-  nlohmann::json json = Json(options.remote->status(), options.remote_url);
+  nlohmann::json json = ToJson(options.remote->status(), options.remote_url);
   json["lost_untold"] = untold;
-  if (options.parked_push != nullptr) json["rejected"] = Json(options.parked_push->status());
+  if (options.parked_push != nullptr) json["rejected"] = ToJson(options.parked_push->status());
   return json;
 }
 
@@ -111,7 +111,7 @@ std::string FilesystemImpl::Status() {
   for (const auto& [agent, count] : refusals_) agent_of(agent)["refusals"] = count;
   std::size_t size = status.dump().size();
   for (const auto& copy : copies) {
-    nlohmann::json json = Json(*copy);
+    nlohmann::json json = ToJson(*copy);
     size += json.dump().size() + copy->agent.size() + 64;
     if (size > kMaxStatus) {
       status["truncated"] = true;

@@ -11,20 +11,26 @@
 namespace concordfs::fs {
 namespace {
 
-// Long enough that a build doesn't ask for a file twice, short enough that another mount of the branch is soon seen.
-constexpr double kTimeout_s = 1;
+Error NoSuchNode() {
+  return Error{Code::kNotFound, "scratch: unknown node"};
+}
+Error NoSuchHandle() {
+  return Error{Code::kBadHandle, "scratch: no such handle"};
+}
 
-Error NoSuchNode() { return Error{Code::kNotFound, "scratch: unknown node"}; }
-Error BadHandle() { return Error{Code::kBadHandle, "scratch: no such handle"}; }
-
-bool Writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+bool IsForWriting(int flags) {
+  return (flags & O_ACCMODE) != O_RDONLY;
+}
 
 // What a daemon's descriptor is opened with for a client's open(2). Appending is the kernel's business: it says where,
 // and what a mapping wrote comes through any of the handles. Buffers are not aligned as O_DIRECT wants it.
-int DaemonFlags(int flags) { return (flags & (O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC)) | O_CLOEXEC | O_NOCTTY; }
+int DaemonFlags(int flags) {
+  return (flags & (O_ACCMODE | O_TRUNC | O_SYNC | O_DSYNC)) | O_CLOEXEC | O_NOCTTY;
+}
 
 bool SameContent(const struct statx& a, const struct statx& b) {
-  return a.stx_size == b.stx_size && a.stx_mtime.tv_sec == b.stx_mtime.tv_sec && a.stx_mtime.tv_nsec == b.stx_mtime.tv_nsec;
+  return a.stx_size == b.stx_size && a.stx_mtime.tv_sec == b.stx_mtime.tv_sec &&
+         a.stx_mtime.tv_nsec == b.stx_mtime.tv_nsec;
 }
 
 }  // namespace
@@ -42,7 +48,7 @@ Entry ScratchFiles::Enter(const ScratchEntry& entry, const std::shared_ptr<const
     nodes_.emplace(at->second, std::make_unique<Node>(std::make_shared<const PlainFile>(entry, handles)));
   }
   ++FindLocked(at->second)->lookups;
-  return Entry{AttrOf(entry.status, at->second), kTimeout_s, kTimeout_s};
+  return Entry{AttrOf(entry.status, at->second), kScratchTimeout_s, kScratchTimeout_s};
 }
 
 void ScratchFiles::Forget(NodeId node, std::uint64_t lookups) {
@@ -104,7 +110,8 @@ Result<Attr> ScratchFiles::SetAttr(const Caller& caller, NodeId node, const Attr
   if (change.size) {
     const auto size = static_cast<off_t>(*change.size);
     const auto open = handle ? FindHandle(*handle) : nullptr;
-    const bool failed = open && open->writable ? ftruncate(open->fd(), size) != 0 : truncate(PathOf(fd).c_str(), size) != 0;
+    const bool failed =
+        open && open->writable ? ftruncate(open->fd(), size) != 0 : truncate(PathOf(fd).c_str(), size) != 0;
     if (failed) return SystemError("truncate", errno);
     if (auto taken = TakePrivilegesAway(fd, caller); !taken) return taken.error();
   }
@@ -130,7 +137,7 @@ Result<Entry> ScratchFiles::MakeLink(NodeId node, const ScratchFolder& folder, c
   if (!attr) return attr.error();
   const MutexLock lock(mutex_);
   ++FindLocked(node)->lookups;
-  return Entry{*attr, kTimeout_s, kTimeout_s};
+  return Entry{*attr, kScratchTimeout_s, kScratchTimeout_s};
 }
 
 Result<std::string> ScratchFiles::GetXattr(NodeId node, const std::string& name) {
@@ -155,14 +162,14 @@ Result<std::vector<std::string>> ScratchFiles::ListXattr(NodeId node) {
 
 Opened ScratchFiles::AddHandle(NodeId node, DescriptorPtr file, int flags) {
   const int fd = file->fd();
-  auto handle = std::make_shared<const Handle>(Handle{node, std::move(file), Writes(flags)});
+  auto handle = std::make_shared<const Handle>(Handle{node, std::move(file), IsForWriting(flags)});
   const MutexLock lock(mutex_);
   ++FindLocked(node)->handles;  // the kernel has looked it up, and keeps that until it has our answer
   const HandleId id = kScratchBit | next_++;
   handles_.emplace(id, std::move(handle));
   Opened opened;
   opened.handle = id;
-  opened.no_flush = !Writes(flags);
+  opened.no_flush = !IsForWriting(flags);
   opened.plain_fd = fd;
   return opened;
 }
@@ -183,7 +190,7 @@ Result<Opened> ScratchFiles::Open(const Caller& caller, NodeId node, int flags) 
   if (fd < 0) return SystemError("open", errno);
   auto opened = std::make_shared<const Descriptor>(fd);
   // Now, because what the kernel writes by itself isn't seen here, and it asks nobody before it does.
-  if (Writes(flags)) {
+  if (IsForWriting(flags)) {
     if (auto taken = TakePrivilegesAway(fd, caller); !taken) return taken.error();
   }
   return AddHandle(node, std::move(opened), flags);
@@ -210,18 +217,18 @@ Result<Created> ScratchFiles::Create(const Caller& caller, const ScratchFolder& 
 Result<std::size_t> ScratchFiles::Read(HandleId handle, std::uint64_t offset, std::span<char> out) {
   ++reads_;
   const auto open = FindHandle(handle);
-  return open ? ReadAt(open->fd(), offset, out) : BadHandle();
+  return open ? ReadAt(open->fd(), offset, out) : NoSuchHandle();
 }
 
 Result<void> ScratchFiles::Write(HandleId handle, std::uint64_t offset, std::string_view data) {
   ++writes_;
   const auto open = FindHandle(handle);
-  return open ? WriteAt(open->fd(), offset, data) : BadHandle();
+  return open ? WriteAt(open->fd(), offset, data) : NoSuchHandle();
 }
 
 Result<void> ScratchFiles::Allocate(HandleId handle, int mode, std::uint64_t offset, std::uint64_t length) {
   const auto open = FindHandle(handle);
-  if (!open) return BadHandle();
+  if (!open) return NoSuchHandle();
   if (fallocate(open->fd(), mode, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
     return SystemError("fallocate", errno);
   }
@@ -230,7 +237,7 @@ Result<void> ScratchFiles::Allocate(HandleId handle, int mode, std::uint64_t off
 
 Result<std::uint64_t> ScratchFiles::Seek(HandleId handle, std::uint64_t offset, int whence) {
   const auto open = FindHandle(handle);
-  if (!open) return BadHandle();
+  if (!open) return NoSuchHandle();
   const off_t place = lseek(open->fd(), static_cast<off_t>(offset), whence);
   if (place < 0) return SystemError("lseek", errno);
   return static_cast<std::uint64_t>(place);
@@ -238,7 +245,7 @@ Result<std::uint64_t> ScratchFiles::Seek(HandleId handle, std::uint64_t offset, 
 
 Result<void> ScratchFiles::Sync(HandleId handle) {
   const auto open = FindHandle(handle);
-  if (!open) return BadHandle();
+  if (!open) return NoSuchHandle();
   if (fsync(open->fd()) != 0) return SystemError("fsync", errno);
   return {};
 }

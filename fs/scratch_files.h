@@ -20,17 +20,21 @@
 
 namespace concordfs::fs {
 
+// How long the kernel may keep names and attributes: long enough that a build doesn't ask for a file twice, short
+// enough that what another mount of the branch or an admin does is soon seen.
+constexpr double kScratchTimeout_s = 1;
+
 // What of a plain file was published when it was renamed to a versioned path: who still has it open goes on writing the
 // file of that name, as POSIX has it (R9).
 struct PublishedAs {
   Identity who;
   vcs::RepoPath path;
-  vcs::Base base;         // the version that was published
+  vcs::Base base;          // the version that was published
   struct statx status {};  // the file as it was published: what differs now was written since
 };
 
-// A node is one file, whatever its names: hard links share it. Names are not known here. Nothing is checked and nothing is
-// anybody's own: what one agent writes the others see at once, as in any directory.
+// A node is one file, whatever its names: hard links share it. Names are not known here. Nothing is checked and nothing
+// is anybody's own: what one agent writes the others see at once, as in any directory.
 //
 // Threads: any; methods may block on disk. Errors are the disk's.
 class ScratchFiles {
@@ -66,13 +70,13 @@ class ScratchFiles {
   Result<void> Sync(HandleId handle);
   void Release(HandleId handle) EXCLUDES(mutex_);
 
-  // The node's file was renamed to a versioned path: what it holds is the version now that `as` says, and who has it open
-  // writes that path. Who opens it later, by another link, writes a scratch file.
+  // The node's file was renamed to a versioned path: what it holds is the version now that `as` says, and who has it
+  // open writes that path. Who opens it later, by another link, writes a scratch file.
   void MarkPublished(NodeId node, PublishedAs as) EXCLUDES(mutex_);
   // What they wrote since is published, or parked, too.
   void MarkPublishedAgain(NodeId node, PublishedAs as) EXCLUDES(mutex_);
-  // What was written through this handle since the file was published, and isn't published yet: as what, and a descriptor
-  // to read it from, which the handle keeps open.
+  // What was written through this handle since the file was published, and isn't published yet: as what, and a
+  // descriptor to read it from, which the handle keeps open.
   struct Unpublished {
     NodeId node = 0;
     int fd = -1;
@@ -86,7 +90,7 @@ class ScratchFiles {
   struct Counters {
     std::uint64_t nodes = 0;
     std::uint64_t open_files = 0;
-    std::uint64_t reads = 0;   // requests: none where the kernel passes through
+    std::uint64_t reads = 0;  // requests: none where the kernel passes through
     std::uint64_t writes = 0;
   };
   Counters counters() const EXCLUDES(mutex_);
@@ -100,7 +104,7 @@ class ScratchFiles {
     int handles = 0;
     std::optional<PublishedAs> published;
     HandleId published_before = 0;  // handles below this one were open then
-    std::set<pid_t> sent_away;  // threads that were sent to look again
+    std::set<pid_t> sent_away;      // threads that were sent to look again
   };
   struct Handle {
     NodeId node = 0;
@@ -111,7 +115,8 @@ class ScratchFiles {
 
   Node* FindLocked(NodeId node) REQUIRES(mutex_);
   void PruneLocked(NodeId node) REQUIRES(mutex_);
-  // A descriptor of the node's file, by O_PATH. Errors: kNotFound (it is gone); kStale (it has become a version, and is gone).
+  // A descriptor of the node's file, by O_PATH. Errors: kNotFound (it is gone); kStale (it has become a version, and is
+  // gone).
   Result<DescriptorPtr> Hold(NodeId node) EXCLUDES(mutex_);
   std::shared_ptr<const Handle> FindHandle(HandleId handle) EXCLUDES(mutex_);
   Opened AddHandle(NodeId node, DescriptorPtr file, int flags) EXCLUDES(mutex_);

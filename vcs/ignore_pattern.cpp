@@ -9,7 +9,6 @@ namespace concordfs::vcs {
 namespace {
 
 constexpr char kWildcards[] = "*?[\\";
-constexpr std::size_t kNowhere = std::string_view::npos;
 
 // Without the spaces at its end that no backslash precedes.
 std::string_view WithoutTrailingSpaces(std::string_view line) {
@@ -36,13 +35,13 @@ std::optional<IgnorePattern> IgnorePattern::Parse(std::string_view line) {
     pattern.directory_only_ = true;
     text.remove_suffix(1);
   }
-  pattern.name_only_ = text.find('/') == kNowhere;
+  pattern.name_only_ = text.find('/') == std::string_view::npos;
   if (text.starts_with('/')) text.remove_prefix(1);
   if (text.empty() || !IsWellFormedGlob(text)) return std::nullopt;
   const std::size_t wildcard = text.find_first_of(kWildcards);
-  pattern.kind_ = wildcard == kNowhere ? Kind::kExact : Kind::kWild;
+  pattern.kind_ = wildcard == std::string_view::npos ? Kind::kExact : Kind::kWild;
   if (pattern.kind_ == Kind::kWild && pattern.name_only_ && wildcard == 0 && text[0] == '*' &&
-      text.find_first_of(kWildcards, 1) == kNowhere) {
+      text.find_first_of(kWildcards, 1) == std::string_view::npos) {
     pattern.kind_ = Kind::kSuffix;
     text.remove_prefix(1);
   }
@@ -72,7 +71,7 @@ IgnoreList::IgnoreList(std::string text) : text_(std::move(text)) {
   while (!rest.empty()) {
     const std::size_t newline = rest.find('\n');
     std::string_view line = rest.substr(0, newline);
-    rest.remove_prefix(newline == kNowhere ? rest.size() : newline + 1);
+    rest.remove_prefix(newline == std::string_view::npos ? rest.size() : newline + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (const auto pattern = IgnorePattern::Parse(line)) patterns_.push_back(*pattern);
   }

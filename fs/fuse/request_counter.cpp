@@ -7,8 +7,6 @@
 namespace concordfs::fs {
 namespace {
 
-constexpr std::uint32_t kStatx = 52;  // of newer <linux/fuse.h>
-
 std::string_view NameOf(std::size_t opcode) {
   switch (opcode) {
     case FUSE_LOOKUP: return "lookup";

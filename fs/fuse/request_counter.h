@@ -10,6 +10,8 @@
 
 namespace concordfs::fs {
 
+constexpr std::uint32_t kStatx = 52;  // FUSE_STATX of newer <linux/fuse.h>
+
 // Threads: any.
 class RequestCounter {
  public:

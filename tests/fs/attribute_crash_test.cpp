@@ -13,20 +13,18 @@
 #include "fs/attribute_lines.h"
 #include "fs/attribute_store.h"
 #include "tests/support/expect_result.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 
 namespace concordfs::fs {
 namespace {
 
+using testing::kMain;
+using testing::Path;
+
 namespace stdfs = std::filesystem;
 
-constexpr const char* kRef = "refs/heads/main";
-
-vcs::RepoPath Path(const std::string& text) {
-  return *vcs::RepoPath::Parse(text);
-}
-
-Attributes WithMode(mode_t mode) {
+Attributes ChangeOfMode(mode_t mode) {
   Attributes change;
   change.mode = mode;
   return change;
@@ -34,7 +32,7 @@ Attributes WithMode(mode_t mode) {
 
 // All that is known, as text.
 std::string Contents(const stdfs::path& git_dir) {
-  const auto store = AttributeStore::Open(git_dir, kRef, LogAccess::kReadOnly);
+  const auto store = AttributeStore::Open(git_dir, kMain, LogAccess::kReadOnly);
   if (!store) return store.error().message;
   std::string text;
   for (const char* path : {"a", "b", "b/x", "c", "c/x", "f", "\xff\n"}) {
@@ -49,11 +47,11 @@ std::string Contents(const stdfs::path& git_dir) {
 class AttributeCrashTest : public ::testing::Test {
  protected:
   std::unique_ptr<AttributeStore> Open() const {
-    auto store = AttributeStore::Open(folder_.path(), kRef, LogAccess::kReadWrite);
+    auto store = AttributeStore::Open(folder_.path(), kMain, LogAccess::kReadWrite);
     EXPECT_TRUE(store) << store.error().message;
     return store ? *std::move(store) : nullptr;
   }
-  stdfs::path Log() const { return AttributesFolder(folder_.path(), kRef) / "log"; }
+  stdfs::path Log() const { return AttributesFolder(folder_.path(), kMain) / "log"; }
   std::string LogText() const {
     std::ifstream file(Log(), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), {}};
@@ -63,13 +61,13 @@ class AttributeCrashTest : public ::testing::Test {
   // What the store is told, step by step; one line of the log each.
   static void Tell(AttributeStore& store, int step) {
     switch (step) {
-      case 0: store.UpdateFile(Path("a"), WithMode(0600)); break;
-      case 1: store.UpdateDirectory(Path("b"), WithMode(0700)); break;
-      case 2: store.UpdateFile(Path("b/x"), WithMode(0640)); break;
-      case 3: store.UpdateFile(Path("\xff\n"), WithMode(0604)); break;
+      case 0: store.UpdateFile(Path("a"), ChangeOfMode(0600)); break;
+      case 1: store.UpdateDirectory(Path("b"), ChangeOfMode(0700)); break;
+      case 2: store.UpdateFile(Path("b/x"), ChangeOfMode(0640)); break;
+      case 3: store.UpdateFile(Path("\xff\n"), ChangeOfMode(0604)); break;
       case 4: store.Rename(Path("b"), Path("c")); break;
       case 5: store.Exchange(Path("a"), Path("c")); break;
-      case 6: store.UpdateFile(Path("f"), WithMode(0666)); break;
+      case 6: store.UpdateFile(Path("f"), ChangeOfMode(0666)); break;
       default: store.Forget(Path("\xff\n")); break;
     }
   }
@@ -109,7 +107,7 @@ TEST_F(AttributeCrashTest, FindsWhatWasCompleteAndGoesOnWhereverTheLogWasCut) {
 
 TEST_F(AttributeCrashTest, EndsATornLineThatItCantCut) {
   const auto other = Open();
-  other->UpdateFile(Path("a"), WithMode(0600));
+  other->UpdateFile(Path("a"), ChangeOfMode(0600));
   ASSERT_OK(other->Flush());
   const std::string whole = LogText();
   const std::string torn = R"({"file":"b","mo)";
@@ -117,7 +115,7 @@ TEST_F(AttributeCrashTest, EndsATornLineThatItCantCut) {
   const auto store = Open();
   EXPECT_EQ(LogText(), whole + torn) << "it might be a line that is being written";
   EXPECT_EQ(store->size(), 1U);
-  store->UpdateFile(Path("c"), WithMode(0640));
+  store->UpdateFile(Path("c"), ChangeOfMode(0640));
   ASSERT_OK(store->Flush());
   ASSERT_OK(other->Refresh());
   for (const auto* each : {store.get(), other.get()}) {
@@ -205,7 +203,7 @@ TEST_F(AttributeCrashTest, PassesOverDamagedLinesAndUsesTheRest) {
       "{\"file\":\"f\",\"mode\":438,\"from-the-future\":{\"x\":[1]}}\n");
   EXPECT_EQ(Contents(folder_.path()), "a:384 f:438 2");
   const auto store = Open();
-  store->UpdateFile(Path("c"), WithMode(0600));
+  store->UpdateFile(Path("c"), ChangeOfMode(0600));
   ASSERT_OK(store->Flush());
   EXPECT_EQ(Contents(folder_.path()), "a:384 c:384 f:438 3");
 }
@@ -214,7 +212,7 @@ TEST_F(AttributeCrashTest, ReadsBackEveryLineItWrites) {
   vcs::ObjectId::Bytes bytes{};
   bytes[3] = 0xAB;
   const vcs::ObjectId id(bytes);
-  Attributes all = WithMode(07777);
+  Attributes all = ChangeOfMode(07777);
   all.version = vcs::Version{id, vcs::FileMode::kSymlink};
   all.kept = false;
   all.since = 7;

@@ -8,16 +8,14 @@
 #include "fs/attribute_store.h"
 #include "tests/model/seed.h"
 #include "tests/support/expect_result.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 
 namespace concordfs::fs {
 namespace {
 
-constexpr const char* kRef = "refs/heads/main";
-
-vcs::RepoPath Path(const std::string& text) {
-  return *vcs::RepoPath::Parse(text);
-}
+using testing::kMain;
+using testing::Path;
 
 // Modes of directories and mtimes' seconds, by path. The simplest thing that could be right.
 class Model {
@@ -106,7 +104,7 @@ void ExpectSame(const AttributeStore& store, const Model& model) {
 }
 
 std::unique_ptr<AttributeStore> Open(const TempDir& folder) {
-  auto store = AttributeStore::Open(folder.path(), kRef, LogAccess::kReadWrite);
+  auto store = AttributeStore::Open(folder.path(), kMain, LogAccess::kReadWrite);
   if (!store) throw std::runtime_error(store.error().message);
   return *std::move(store);
 }

@@ -12,19 +12,17 @@
 #include <thread>
 
 #include "tests/support/expect_result.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tmpfs_mount.h"
 
 namespace concordfs::fs {
 namespace {
 
+using testing::kMain;
+using testing::Path;
+
 namespace stdfs = std::filesystem;
-
-constexpr const char* kRef = "refs/heads/main";
-
-vcs::RepoPath Path(const std::string& text) {
-  return *vcs::RepoPath::Parse(text);
-}
 
 vcs::Version VersionOf(std::uint8_t id, vcs::FileMode mode = vcs::FileMode::kRegular) {
   vcs::ObjectId::Bytes bytes{};
@@ -57,11 +55,11 @@ std::string ReadText(const stdfs::path& path) {
 class AttributeStoreTest : public ::testing::Test {
  protected:
   std::unique_ptr<AttributeStore> Open(LogAccess access = LogAccess::kReadWrite) const {
-    auto store = AttributeStore::Open(folder_.path(), kRef, access);
+    auto store = AttributeStore::Open(folder_.path(), kMain, access);
     EXPECT_TRUE(store) << store.error().message;
     return store ? *std::move(store) : nullptr;
   }
-  stdfs::path Log() const { return AttributesFolder(folder_.path(), kRef) / "log"; }
+  stdfs::path Log() const { return AttributesFolder(folder_.path(), kMain) / "log"; }
   // Changes one record so often that the log is far larger than it has to be.
   static void Bloat(AttributeStore& store) {
     for (mode_t i = 0; i < 4000; ++i) store.UpdateFile(Path("bloated"), WithMode(0600 + (i & 070)));
@@ -595,16 +593,16 @@ TEST_F(AttributeStoreTest, ServesThreadsWhileItFlushesAndRefreshes) {
 TEST(AttributeStoreDisk, ServesARepositoryThatCantBeWritten) {
   TmpfsMount disk("size=1m");
   {
-    const auto store = AttributeStore::Open(disk.path(), kRef, LogAccess::kReadWrite);
+    const auto store = AttributeStore::Open(disk.path(), kMain, LogAccess::kReadWrite);
     ASSERT_OK(store);
     (*store)->UpdateFile(Path("a"), WithMode(0600));
     ASSERT_OK((*store)->Flush());
   }
   disk.MakeReadOnly();
-  for (const char* ref : {kRef, "refs/heads/without-a-log"}) {
+  for (const char* ref : {kMain, "refs/heads/without-a-log"}) {
     const auto store = AttributeStore::Open(disk.path(), ref, LogAccess::kReadWrite);
     ASSERT_OK(store);
-    EXPECT_EQ((*store)->FindFile(Path("a"), VersionOf(1)).has_value(), ref == kRef);
+    EXPECT_EQ((*store)->FindFile(Path("a"), VersionOf(1)).has_value(), ref == kMain);
     (*store)->UpdateFile(Path("b"), WithMode(0600));
     ASSERT_OK((*store)->Flush());
     ASSERT_OK((*store)->Sync());
@@ -613,9 +611,9 @@ TEST(AttributeStoreDisk, ServesARepositoryThatCantBeWritten) {
   }
 }
 
-TEST(AttributeStoreDisk, KeepsPendingWhatAFullDiskRefuses) {
+TEST(AttributeStoreDisk, KeepsPendingWhatAFullDiskMainuses) {
   TmpfsMount disk("size=256k");
-  const auto store = AttributeStore::Open(disk.path(), kRef, LogAccess::kReadWrite);
+  const auto store = AttributeStore::Open(disk.path(), kMain, LogAccess::kReadWrite);
   ASSERT_OK(store);
   (*store)->UpdateDirectory(Path("d"), WithMode(0700));
   (*store)->UpdateFile(Path("d/x"), WithMode(0600));
@@ -633,7 +631,7 @@ TEST(AttributeStoreDisk, KeepsPendingWhatAFullDiskRefuses) {
   EXPECT_TRUE((*store)->FindFile(Path("e/x"), VersionOf(1))) << "in memory it is all the same";
   stdfs::remove(disk.path() / "filler");
   ASSERT_OK((*store)->Flush());
-  const auto again = AttributeStore::Open(disk.path(), kRef, LogAccess::kReadOnly);
+  const auto again = AttributeStore::Open(disk.path(), kMain, LogAccess::kReadOnly);
   ASSERT_OK(again);
   for (const auto* each : {store->get(), again->get()}) {
     EXPECT_EQ(each->size(), 203U);

@@ -11,12 +11,11 @@
 namespace concordfs::fs {
 namespace {
 
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Kernel;
 using testing::Mount;
 using testing::NumberedAgents;
-
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 
 enum class Failing { kOnce, kUntilHealed };
 

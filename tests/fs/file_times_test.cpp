@@ -6,6 +6,7 @@
 #include "tests/model/branch.h"
 #include "tests/support/expect_result.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 
 namespace concordfs::fs {
@@ -14,10 +15,7 @@ namespace {
 using testing::Branch;
 using testing::Changes;
 using testing::Files;
-
-vcs::RepoPath Path(const std::string& text) {
-  return *vcs::RepoPath::Parse(text);
-}
+using testing::Path;
 
 class FileTimesTest : public ::testing::Test {
  protected:

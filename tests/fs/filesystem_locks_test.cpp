@@ -9,12 +9,11 @@
 namespace concordfs::fs {
 namespace {
 
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Kernel;
 using testing::Mount;
-using testing::NumberedAgents;
 
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 constexpr LockOwner kAndrewsProcess = 101;
 constexpr LockOwner kBensonsProcess = 102;
 

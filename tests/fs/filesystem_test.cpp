@@ -15,6 +15,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Kernel;
 using testing::Mount;
 using testing::NumberedAgents;
@@ -22,9 +24,7 @@ using testing::PastCommit;
 using testing::Said;
 using ::testing::UnorderedElementsAre;
 
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
 const Caller kAndrewsShell = NumberedAgents::CallerOf(1, 2);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 
 class FilesystemTest : public ::testing::Test {
  protected:
@@ -107,7 +107,7 @@ TEST_F(FilesystemTest, OpensNoVersionsNodeForTruncation) {  // R1, F2
   ASSERT_EQ(Said(kernel().Flush(kAndrew, file)), "ok");
   const auto copy = fs.Lookup(kAndrew, kRootNode, "f");
   ASSERT_TRUE(copy);
-  kernel().Release(file);  // between the lookup and the open
+  kernel().Release(file);              // between the lookup and the open
   ASSERT_EQ(Cat(kAndrew, "f"), "BB");  // and it is a version's by now
   EXPECT_EQ(Said(fs.Open(kAndrew, copy->attr.node, kAnew)), "stale") << "to be looked up again";
   const auto again = fs.Lookup(kAndrew, kRootNode, "f");

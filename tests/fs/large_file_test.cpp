@@ -10,11 +10,11 @@
 namespace concordfs::fs {
 namespace {
 
+using testing::kAndrew;
+using testing::kBenson;
 using testing::NumberedAgents;
 
 constexpr std::uint64_t kLarge = 2 << 20;  // bytes
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 
 // Is not through with a large blob until it is told so.
 class SlowStore : public vcs::FailingStore {

@@ -59,17 +59,17 @@ std::string Held(const LockTable& table, LockOwner owner) {
   return text;
 }
 
-struct Case {
+struct LockCase {
   std::string name;
   std::string requests;  // in order, by one owner
   std::string held;
 };
 
-std::string NameOf(const ::testing::TestParamInfo<Case>& info) {
+std::string NameOf(const ::testing::TestParamInfo<LockCase>& info) {
   return info.param.name;
 }
 
-class LockRanges : public ::testing::TestWithParam<Case> {};
+class LockRanges : public ::testing::TestWithParam<LockCase> {};
 
 TEST_P(LockRanges, AreThoseOfFcntl) {
   LockTable table;
@@ -85,21 +85,21 @@ TEST_P(LockRanges, AreThoseOfFcntl) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, LockRanges,
-    ::testing::Values(Case{"One", "r5-9", "r5-9"}, Case{"ToTheEnd", "w5-end", "w5-end"},
-                      Case{"JoinsBehind", "r0-4 r5-9", "r0-9"}, Case{"JoinsBefore", "r5-9 r0-4", "r0-9"},
-                      Case{"JoinsBoth", "r0-4 r10-14 r5-9", "r0-14"}, Case{"JoinsOverlapping", "r0-6 r4-9", "r0-9"},
-                      Case{"JoinsTheEnd", "r5-end r0-4", "r0-end"}, Case{"KeepsAGap", "r0-3 r5-9", "r0-3 r5-9"},
-                      Case{"KeepsTypesApart", "r0-4 w5-9", "r0-4 w5-9"},
-                      Case{"SwallowsSmaller", "r2-3 w5-6 r8-8 r0-9", "r0-9"}, Case{"Again", "w0-9 w0-9", "w0-9"},
-                      Case{"UpgradesTheMiddle", "r0-9 w3-5", "r0-2 w3-5 r6-9"},
-                      Case{"DowngradesTheMiddle", "w0-9 r3-5", "w0-2 r3-5 w6-9"},
-                      Case{"UpgradesAcrossTwo", "r0-4 w5-9 w3-5", "r0-2 w3-9"},
-                      Case{"UpgradesBackToOne", "r0-9 w3-5 r3-5", "r0-9"},
-                      Case{"UnlocksTheMiddle", "w0-9 u3-5", "w0-2 w6-9"}, Case{"UnlocksTheHead", "w0-9 u0-5", "w6-9"},
-                      Case{"UnlocksTheTail", "w0-end u6-end", "w0-5"},
-                      Case{"UnlocksAcross", "w0-4 r6-9 u3-7", "w0-2 r8-9"}, Case{"UnlocksAll", "w0-4 r6-9 u0-end", ""},
-                      Case{"UnlocksNothing", "u0-end", ""}, Case{"UnlocksBeside", "w5-9 u0-4 u10-end", "w5-9"},
-                      Case{"OneByte", "w0-9 u5-5", "w0-4 w6-9"}, Case{"TheLastByte", "r0-end u0-4", "r5-end"}),
+    ::testing::Values(
+        LockCase{"One", "r5-9", "r5-9"}, LockCase{"ToTheEnd", "w5-end", "w5-end"},
+        LockCase{"JoinsBehind", "r0-4 r5-9", "r0-9"}, LockCase{"JoinsBefore", "r5-9 r0-4", "r0-9"},
+        LockCase{"JoinsBoth", "r0-4 r10-14 r5-9", "r0-14"}, LockCase{"JoinsOverlapping", "r0-6 r4-9", "r0-9"},
+        LockCase{"JoinsTheEnd", "r5-end r0-4", "r0-end"}, LockCase{"KeepsAGap", "r0-3 r5-9", "r0-3 r5-9"},
+        LockCase{"KeepsTypesApart", "r0-4 w5-9", "r0-4 w5-9"},
+        LockCase{"SwallowsSmaller", "r2-3 w5-6 r8-8 r0-9", "r0-9"}, LockCase{"Again", "w0-9 w0-9", "w0-9"},
+        LockCase{"UpgradesTheMiddle", "r0-9 w3-5", "r0-2 w3-5 r6-9"},
+        LockCase{"DowngradesTheMiddle", "w0-9 r3-5", "w0-2 r3-5 w6-9"},
+        LockCase{"UpgradesAcrossTwo", "r0-4 w5-9 w3-5", "r0-2 w3-9"},
+        LockCase{"UpgradesBackToOne", "r0-9 w3-5 r3-5", "r0-9"}, LockCase{"UnlocksTheMiddle", "w0-9 u3-5", "w0-2 w6-9"},
+        LockCase{"UnlocksTheHead", "w0-9 u0-5", "w6-9"}, LockCase{"UnlocksTheTail", "w0-end u6-end", "w0-5"},
+        LockCase{"UnlocksAcross", "w0-4 r6-9 u3-7", "w0-2 r8-9"}, LockCase{"UnlocksAll", "w0-4 r6-9 u0-end", ""},
+        LockCase{"UnlocksNothing", "u0-end", ""}, LockCase{"UnlocksBeside", "w5-9 u0-4 u10-end", "w5-9"},
+        LockCase{"OneByte", "w0-9 u5-5", "w0-4 w6-9"}, LockCase{"TheLastByte", "r0-end u0-4", "r5-end"}),
     NameOf);
 
 TEST(LockTable, LetsReadersShareAndWritersExclude) {

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/paths.h"
+
 namespace concordfs::fs {
 namespace {
 
-vcs::RepoPath Path(const char* text) { return *vcs::RepoPath::Parse(text); }
+using testing::Path;
 
 TEST(LossNotices, AnswerAnOperationByPathAndTheKernelsRepetitionOfIt) {
   LossNotices notices;

@@ -15,11 +15,9 @@
 namespace concordfs::fs {
 namespace {
 
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Mount;
-using testing::NumberedAgents;
-
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 
 class ReadingTest : public ::testing::Test {
  protected:

@@ -1,5 +1,5 @@
-// Opens that the kernel repeats once: whoever was sent away has to be served when it comes back, whatever happened to the
-// name in between.
+// Opens that the kernel repeats once: whoever was sent away has to be served when it comes back, whatever happened to
+// the name in between.
 #include "fs/redirects.h"
 
 #include <fcntl.h>
@@ -10,12 +10,11 @@
 namespace concordfs::fs {
 namespace {
 
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Mount;
-using testing::NumberedAgents;
 using testing::Said;
 
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 constexpr int kAppend = O_WRONLY | O_APPEND;
 
 class RedirectsTest : public ::testing::Test {

@@ -11,14 +11,14 @@
 namespace concordfs::fs {
 namespace {
 
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Kernel;
 using testing::Mount;
 using testing::NumberedAgents;
 using testing::Said;
 
 constexpr int kAnew = O_WRONLY | O_TRUNC;
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 
 std::string TextOf(const Result<std::string>& text) {
   return text ? *text : CodeName(text.code());

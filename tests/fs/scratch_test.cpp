@@ -12,14 +12,12 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using testing::kAndrew;
+using testing::kBenson;
 using testing::Kernel;
 using testing::Mount;
-using testing::NumberedAgents;
 using testing::PastCommit;
 using testing::Said;
-
-const Caller kAndrew = NumberedAgents::CallerOf(1, 1);
-const Caller kBenson = NumberedAgents::CallerOf(2, 1);
 
 class ScratchTest : public ::testing::Test {
  protected:

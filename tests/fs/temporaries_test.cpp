@@ -7,17 +7,17 @@ namespace {
 
 using MadeBy = Temporaries::MadeBy;
 
-struct Case {
+struct NameCase {
   const char* name;
   bool always = false;      // a temporary, however it is made
   bool by_mkstemp = false;  // a temporary if it is made as mkstemp(3) does
 };
 
-std::ostream& operator<<(std::ostream& stream, const Case& each) {
+std::ostream& operator<<(std::ostream& stream, const NameCase& each) {
   return stream << each.name;
 }
 
-class DefaultNames : public ::testing::TestWithParam<Case> {};
+class DefaultNames : public ::testing::TestWithParam<NameCase> {};
 
 TEST_P(DefaultNames, AreTakenForWhatTheyAre) {
   const Temporaries temporaries(DefaultTemporaries());
@@ -25,7 +25,7 @@ TEST_P(DefaultNames, AreTakenForWhatTheyAre) {
   EXPECT_EQ(temporaries.Match(GetParam().name, MadeBy::kMkstemp), GetParam().always || GetParam().by_mkstemp);
 }
 
-constexpr Case kEditors[] = {
+constexpr NameCase kEditors[] = {
     {"f~", true},
     {"~", true},
     {"4913", true},
@@ -46,7 +46,7 @@ constexpr Case kEditors[] = {
 INSTANTIATE_TEST_SUITE_P(OfEditors, DefaultNames, ::testing::ValuesIn(kEditors));
 
 // The last six characters are drawn by mkstemp, or they are part of a name that somebody thought of.
-constexpr Case kDrawn[] = {
+constexpr NameCase kDrawn[] = {
     {"sedAb3xYz", true},        {"sedq8Wd1e", true},
     {"sedation", false, false}, {"sedconfig", false, true},
     {".f.X4bQ2z", true},        {".eslintrc.config", false, true},
@@ -57,7 +57,7 @@ constexpr Case kDrawn[] = {
 };
 INSTANTIATE_TEST_SUITE_P(ThatAreDrawn, DefaultNames, ::testing::ValuesIn(kDrawn));
 
-constexpr Case kOrdinary[] = {
+constexpr NameCase kOrdinary[] = {
     {"f"},    {"4914"}, {"a4913"},    {"f.swp"},    {"#f"},      {"f#"},     {"f.tmp"}, {"tmp.f"}, {".gitignore"},
     {".tmp"}, {"sed"},  {"main.cpp"}, {"Makefile"}, {".config"}, {"f.orig"}, {"f.rej"}, {"f.bak"}, {""},
 };

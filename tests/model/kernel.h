@@ -33,6 +33,9 @@ class NumberedAgents : public fs::AgentSource {
   bool IsGone(const vcs::ProcessKey& /*process*/) override { return false; }
 };
 
+inline const fs::Caller kAndrew = NumberedAgents::CallerOf(1, 1);
+inline const fs::Caller kBenson = NumberedAgents::CallerOf(2, 1);
+
 // A path operation as the kernel's VFS does it: it walks the path with the names it has cached, and once more without
 // them if the answer is ESTALE. Counts lookups, as the file system has to, and checks that the content behind a
 // version's nodeid never changes (F2). Threads: any.

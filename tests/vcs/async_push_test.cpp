@@ -12,6 +12,7 @@
 #include "tests/support/expect_result.h"
 #include "tests/support/fake_remote.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 #include "vcs/commit_plan.h"
 #include "vcs/parking.h"
 #include "vcs/remote_store.h"
@@ -19,17 +20,17 @@
 namespace concordfs::vcs {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""h;
+using testing::Branch;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
-using testing::Branch;
+using testing::kMain;
 using testing::PastCommit;
-using Step = FakeRemote::Step;
+using ::testing::SizeIs;
 
-constexpr char kMain[] = "refs/heads/main";
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""h;
+using Step = FakeRemote::Step;
 
 // A remote whose branch has one commit, and a repository that has it, too.
 class AsyncPush : public ::testing::Test {
@@ -75,7 +76,8 @@ class AsyncPush : public ::testing::Test {
   Result<void> Rename(const std::string& agent, const std::string& from, const std::string& to) {
     return Commit(agent, [&](const Head& head) {
       CommitRequest request;
-      request.action = PublishRename{*RepoPath::Parse(from), *RepoPath::Parse(to), Base{here_.At(to), head.commit}, {}, false, {}, true};
+      request.action = PublishRename{
+          *RepoPath::Parse(from), *RepoPath::Parse(to), Base{here_.At(to), head.commit}, {}, false, {}, true};
       return request;
     });
   }
@@ -325,7 +327,8 @@ TEST_F(AsyncPush, TakesWhatComesMeanwhileAlong) {
   EXPECT_THAT(lost_, SizeIs(1));
 }
 
-// An agent publishes all the time: once for each few commits that can be made again in this time, and so always before all of them are.
+// An agent publishes all the time: once for each few commits that can be made again in this time, and so always before
+// all of them are.
 TEST_F(AsyncPush, CatchesUpThoughAnAgentGoesOn) {
   constexpr int kBacklog = 100;
   constexpr std::uint64_t kOperations = 40;  // of the store, until the agent publishes again
@@ -412,7 +415,8 @@ TEST_F(AsyncPush, PushesAMergeWithTheRemotesBranchWhole) {
   remote_.Script({Step::kGoesWell, Step::kUnreachable});
   EXPECT_CODE(store_->Sync(), Code::kUnreachable);  // it is fetched
   const ObjectId ours = here_.AddCommit({{"f", here_.Blob("1")}, {"d/g", here_.Blob("0")}}, {start_}, "dora").commit;
-  const ObjectId merge = here_.AddCommit({{"f", here_.Blob("1")}, {"d/g", here_.Blob("theirs")}}, {ours, theirs}, "dora").commit;
+  const ObjectId merge =
+      here_.AddCommit({{"f", here_.Blob("1")}, {"d/g", here_.Blob("theirs")}}, {ours, theirs}, "dora").commit;
   ours_.ForceRef(kMain, merge);
   ASSERT_OK(store_->Sync());
   EXPECT_EQ(there_.Tip().commit, merge);
@@ -458,9 +462,11 @@ TEST_F(AsyncPush, KeepsWhereItIsParkedWhenItIsReplayedOnceMore) {
 // With so many commits more. Many are made again while publications go on, few at once.
 class KilledReplay : public AsyncPush, public ::testing::WithParamInterface<std::size_t> {};
 
-INSTANTIATE_TEST_SUITE_P(Of, KilledReplay, ::testing::Values(0, 20), [](const auto& test) { return "FewAnd" + std::to_string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Of, KilledReplay, ::testing::Values(0, 20),
+                         [](const auto& test) { return "FewAnd" + std::to_string(test.param); });
 
-// The local store ends, as by kill -9, at the n-th operation from a replay on; the next mount goes on from what is there.
+// The local store ends, as by kill -9, at the n-th operation from a replay on; the next mount goes on from what is
+// there.
 TEST_P(KilledReplay, LosesNothing) {
   for (std::uint64_t n = 1; n < 1'000; ++n) {
     MemoryStore theirs;
@@ -486,7 +492,8 @@ TEST_P(KilledReplay, LosesNothing) {
     ASSERT_OK(store->Sync());
     EXPECT_EQ(here.Tip().commit, there.Tip().commit) << n;
     EXPECT_EQ(there.Content(there.At("f")) + there.Content(there.At("g")),
-              "theirskept" + (GetParam() > 0 ? " " + std::to_string(GetParam() - 1) : "")) << n;
+              "theirskept" + (GetParam() > 0 ? " " + std::to_string(GetParam() - 1) : ""))
+        << n;
     EXPECT_EQ(there.History().size(), 3U + GetParam()) << n;
     EXPECT_THAT(*Parking::List(ours), SizeIs(2)) << n;
     if (done) return;

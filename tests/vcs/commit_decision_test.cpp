@@ -26,7 +26,7 @@ const MaybeVersion kC = Numbered(3);
 const MaybeVersion kAExecutable = Numbered(1, FileMode::kExecutable);
 const MaybeVersion kALink = Numbered(1, FileMode::kSymlink);
 
-struct Case {
+struct DecisionCase {
   const char* name;
   MaybeVersion base;
   MaybeVersion head;
@@ -34,10 +34,10 @@ struct Case {
   Verdict verdict;
 };
 
-class CommitDecision : public ::testing::TestWithParam<Case> {};
+class CommitDecision : public ::testing::TestWithParam<DecisionCase> {};
 
 TEST_P(CommitDecision, IsThatOfTheTable) {
-  const Case& one = GetParam();
+  const DecisionCase& one = GetParam();
   EXPECT_EQ(Decide(one.base, one.head, one.wanted), one.verdict);
 }
 
@@ -45,24 +45,25 @@ TEST_P(CommitDecision, IsThatOfTheTable) {
 INSTANTIATE_TEST_SUITE_P(
     , CommitDecision,
     ::testing::Values(
-        Case{"PublishesOnTheBaseItRead", kA, kA, kB, Verdict::kPublish},
-        Case{"CreatesWhatIsAbsent", kAbsent, kAbsent, kA, Verdict::kPublish},
-        Case{"DeletesTheBaseItRead", kA, kA, kAbsent, Verdict::kPublish},
-        Case{"PublishesAChangeOfTheModeAlone", kA, kA, kAExecutable, Verdict::kPublish},
-        Case{"PublishesASymlinkInPlaceOfAFileOfTheSameBytes", kA, kA, kALink, Verdict::kPublish},
-        Case{"RefusesWhenHeadMovedOnOurPath", kA, kB, kC, Verdict::kRefuse},
-        Case{"RefusesWhenTheFileWasDeletedMeanwhile", kA, kAbsent, kB, Verdict::kRefuse},
-        Case{"RefusesACreationWhenTheFileWasCreatedMeanwhile", kAbsent, kA, kB, Verdict::kRefuse},
-        Case{"RefusesADeletionWhenHeadMovedOnOurPath", kA, kB, kAbsent, Verdict::kRefuse},
-        Case{"RefusesWhenOnlyTheModeMovedMeanwhile", kA, kAExecutable, kB, Verdict::kRefuse},
-        Case{"AcceptsWithoutACommitTheBytesThatAreAtHead", kA, kB, kB, Verdict::kSameAsHead},
-        Case{"AcceptsWithoutACommitTheCreationThatIsAtHead", kAbsent, kA, kA, Verdict::kSameAsHead},
-        Case{"AcceptsWithoutACommitTheDeletionThatIsAtHead", kA, kAbsent, kAbsent, Verdict::kSameAsHead},
-        Case{"AcceptsWithoutACommitWhatNobodyTouched", kA, kA, kA, Verdict::kSameAsHead},
-        Case{"AcceptsWithoutACommitWhatWasNeverThere", kAbsent, kAbsent, kAbsent, Verdict::kSameAsHead},
-        Case{"AcceptsWithoutACommitAnUntouchedBaseAlthoughHeadMoved", kA, kB, kA, Verdict::kUnchanged},
-        Case{"AcceptsWithoutACommitAnUntouchedBaseAlthoughTheFileIsGone", kA, kAbsent, kA, Verdict::kUnchanged},
-        Case{"AcceptsWithoutACommitAnUntouchedAbsenceAlthoughTheFileCame", kAbsent, kA, kAbsent, Verdict::kUnchanged}),
+        DecisionCase{"PublishesOnTheBaseItRead", kA, kA, kB, Verdict::kPublish},
+        DecisionCase{"CreatesWhatIsAbsent", kAbsent, kAbsent, kA, Verdict::kPublish},
+        DecisionCase{"DeletesTheBaseItRead", kA, kA, kAbsent, Verdict::kPublish},
+        DecisionCase{"PublishesAChangeOfTheModeAlone", kA, kA, kAExecutable, Verdict::kPublish},
+        DecisionCase{"PublishesASymlinkInPlaceOfAFileOfTheSameBytes", kA, kA, kALink, Verdict::kPublish},
+        DecisionCase{"RefusesWhenHeadMovedOnOurPath", kA, kB, kC, Verdict::kRefuse},
+        DecisionCase{"RefusesWhenTheFileWasDeletedMeanwhile", kA, kAbsent, kB, Verdict::kRefuse},
+        DecisionCase{"RefusesACreationWhenTheFileWasCreatedMeanwhile", kAbsent, kA, kB, Verdict::kRefuse},
+        DecisionCase{"RefusesADeletionWhenHeadMovedOnOurPath", kA, kB, kAbsent, Verdict::kRefuse},
+        DecisionCase{"RefusesWhenOnlyTheModeMovedMeanwhile", kA, kAExecutable, kB, Verdict::kRefuse},
+        DecisionCase{"AcceptsWithoutACommitTheBytesThatAreAtHead", kA, kB, kB, Verdict::kSameAsHead},
+        DecisionCase{"AcceptsWithoutACommitTheCreationThatIsAtHead", kAbsent, kA, kA, Verdict::kSameAsHead},
+        DecisionCase{"AcceptsWithoutACommitTheDeletionThatIsAtHead", kA, kAbsent, kAbsent, Verdict::kSameAsHead},
+        DecisionCase{"AcceptsWithoutACommitWhatNobodyTouched", kA, kA, kA, Verdict::kSameAsHead},
+        DecisionCase{"AcceptsWithoutACommitWhatWasNeverThere", kAbsent, kAbsent, kAbsent, Verdict::kSameAsHead},
+        DecisionCase{"AcceptsWithoutACommitAnUntouchedBaseAlthoughHeadMoved", kA, kB, kA, Verdict::kUnchanged},
+        DecisionCase{"AcceptsWithoutACommitAnUntouchedBaseAlthoughTheFileIsGone", kA, kAbsent, kA, Verdict::kUnchanged},
+        DecisionCase{"AcceptsWithoutACommitAnUntouchedAbsenceAlthoughTheFileCame", kAbsent, kA, kAbsent,
+                     Verdict::kUnchanged}),
     [](const auto& one) { return std::string(one.param.name); });
 
 // The rule behind the table, over all combinations: a version that is replaced was the writer's base.

@@ -4,6 +4,7 @@
 
 #include "tests/model/branch.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 #include "vcs/commit.h"
 
 namespace concordfs::vcs {
@@ -11,11 +12,9 @@ namespace {
 
 using testing::Branch;
 using testing::Files;
-using Kind = Outcome::Kind;
+using testing::Path;
 
-RepoPath Path(const std::string& text) {
-  return *RepoPath::Parse(text);
-}
+using Kind = Outcome::Kind;
 
 class CommitPlanTest : public ::testing::Test {
  protected:

@@ -10,25 +10,24 @@
 
 #include "tests/model/branch.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 
 namespace concordfs::vcs {
 namespace {
 
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""h;
 using testing::Branch;
 using ::testing::ElementsAre;
 using testing::Files;
 using testing::PastCommit;
+using testing::Path;
+
+using std::chrono_literals::operator""s;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""h;
 using Kind = Outcome::Kind;
 
 constexpr auto kPatience = 30s;  // how long a test waits for what must come
 constexpr auto kNever = std::chrono::milliseconds(1h);
-
-RepoPath Path(const std::string& text) {
-  return *RepoPath::Parse(text);
-}
 
 // Remembers what it hears.
 class RecordingObserver : public HeadObserver {

@@ -9,154 +9,155 @@
 namespace concordfs::vcs {
 namespace {
 
-struct Case {
+struct GlobCase {
   const char* pattern;
   const char* text;
   bool matches;
 };
 
-void ExpectEach(std::initializer_list<Case> cases) {
-  for (const Case& c : cases) {
+void ExpectMatches(std::initializer_list<GlobCase> cases) {
+  for (const GlobCase& c : cases) {
     ASSERT_TRUE(IsWellFormedGlob(c.pattern)) << c.pattern;
     EXPECT_EQ(MatchesGlob(c.pattern, c.text), c.matches) << c.pattern << " against " << c.text;
   }
 }
 
 TEST(Glob, ComparesWhatIsNoWildcardByteByByte) {
-  ExpectEach({{"foo", "foo", true},
-              {"foo", "fooo", false},
-              {"foo", "fo", false},
-              {"foo", "Foo", false},
-              {"", "", true},
-              {"", "a", false},
-              {"a{b,c}", "ab", false},
-              {"a{b,c}", "a{b,c}", true},
-              {"\xC3\xA9", "\xC3\xA9", true}});
+  ExpectMatches({{"foo", "foo", true},
+                 {"foo", "fooo", false},
+                 {"foo", "fo", false},
+                 {"foo", "Foo", false},
+                 {"", "", true},
+                 {"", "a", false},
+                 {"a{b,c}", "ab", false},
+                 {"a{b,c}", "a{b,c}", true},
+                 {"\xC3\xA9", "\xC3\xA9", true}});
 }
 
 TEST(Glob, MatchesOneByteButASlashByAQuestionMark) {
-  ExpectEach({{"?", "a", true},
-              {"?", "", false},
-              {"?", "/", false},
-              {"a?b", "a/b", false},
-              {"?", "\xC3\xA9", false},
-              {"??", "\xC3\xA9", true},
-              {"???", "ab", false}});
+  ExpectMatches({{"?", "a", true},
+                 {"?", "", false},
+                 {"?", "/", false},
+                 {"a?b", "a/b", false},
+                 {"?", "\xC3\xA9", false},
+                 {"??", "\xC3\xA9", true},
+                 {"???", "ab", false}});
 }
 
 TEST(Glob, MatchesAnythingUpToASlashByAStar) {
-  ExpectEach({{"*", "", true},
-              {"*", "foo", true},
-              {"*", "foo/bar", false},
-              {"*/*", "foo/bar", true},
-              {"*/*", "foo/bar/baz", false},
-              {"*/bar", "a/b/bar", false},
-              {"*\\/bar", "a/bar", true},
-              {"f*", "foo", true},
-              {"f*o", "fo", true},
-              {"*f", "foo", false},
-              {"*foo*", "a-foo-b", true},
-              {"*ab*ab*", "abab", true},
-              {"*ab*ab*", "aba", false},
-              {"a*b/c*d", "axb/cxd", true},
-              {"a*b/c*d", "ax/b/cxd", false}});
+  ExpectMatches({{"*", "", true},
+                 {"*", "foo", true},
+                 {"*", "foo/bar", false},
+                 {"*/*", "foo/bar", true},
+                 {"*/*", "foo/bar/baz", false},
+                 {"*/bar", "a/b/bar", false},
+                 {"*\\/bar", "a/bar", true},
+                 {"f*", "foo", true},
+                 {"f*o", "fo", true},
+                 {"*f", "foo", false},
+                 {"*foo*", "a-foo-b", true},
+                 {"*ab*ab*", "abab", true},
+                 {"*ab*ab*", "aba", false},
+                 {"a*b/c*d", "axb/cxd", true},
+                 {"a*b/c*d", "ax/b/cxd", false}});
 }
 
 TEST(Glob, CrossesSlashesByTwoStarsThatAreAComponent) {
-  ExpectEach({{"**", "", true},
-              {"**", "a/b/c", true},
-              {"***", "a/b/c", true},
-              {"**/b", "b", true},
-              {"**/b", "a/b", true},
-              {"**/b", "a/a/b", true},
-              {"**/b", "ab", false},
-              {"**/b", "a/ab", false},
-              {"a/**", "a/", true},
-              {"a/**", "a/b/c", true},
-              {"a/**", "a", false},
-              {"a/**/b", "a/b", true},
-              {"a/**/b", "a/x/b", true},
-              {"a/**/b", "a/x/y/b", true},
-              {"a/**/b", "axb", false},
-              {"a/**/b", "a/xb", false},
-              {"a/****/b", "a/x/y/b", true},
-              {"**/**/b", "b", true},
-              {"**/**/**/b", "a/b", true},
-              {"**/a/**/b", "x/a/a/y/b", true},
-              {"**/a*/**/b", "a/c/ab/y/b", true},
-              {"**/*a/b", "x/ca/cca/b", true},
-              {"**/x*/b", "xa/c/xc/b", true},
-              {"**/", "", true}});
+  ExpectMatches({{"**", "", true},
+                 {"**", "a/b/c", true},
+                 {"***", "a/b/c", true},
+                 {"**/b", "b", true},
+                 {"**/b", "a/b", true},
+                 {"**/b", "a/a/b", true},
+                 {"**/b", "ab", false},
+                 {"**/b", "a/ab", false},
+                 {"a/**", "a/", true},
+                 {"a/**", "a/b/c", true},
+                 {"a/**", "a", false},
+                 {"a/**/b", "a/b", true},
+                 {"a/**/b", "a/x/b", true},
+                 {"a/**/b", "a/x/y/b", true},
+                 {"a/**/b", "axb", false},
+                 {"a/**/b", "a/xb", false},
+                 {"a/****/b", "a/x/y/b", true},
+                 {"**/**/b", "b", true},
+                 {"**/**/**/b", "a/b", true},
+                 {"**/a/**/b", "x/a/a/y/b", true},
+                 {"**/a*/**/b", "a/c/ab/y/b", true},
+                 {"**/*a/b", "x/ca/cca/b", true},
+                 {"**/x*/b", "xa/c/xc/b", true},
+                 {"**/", "", true}});
 }
 
 TEST(Glob, TakesTwoStarsElsewhereForOne) {
-  ExpectEach({{"a**", "ab", true},
-              {"a**", "ab/c", false},
-              {"a**/b", "axx/b", true},
-              {"a**/b", "ax/x/b", false},
-              {"a**/b", "ab", false},
-              {"**a", "b/a", false},
-              {"**a", "ba", true},
-              {"x/**a/y", "x/ba/y", true},
-              {"x/**a/y", "x/b/a/y", false}});
+  ExpectMatches({{"a**", "ab", true},
+                 {"a**", "ab/c", false},
+                 {"a**/b", "axx/b", true},
+                 {"a**/b", "ax/x/b", false},
+                 {"a**/b", "ab", false},
+                 {"**a", "b/a", false},
+                 {"**a", "ba", true},
+                 {"x/**a/y", "x/ba/y", true},
+                 {"x/**a/y", "x/b/a/y", false}});
 }
 
 TEST(Glob, MatchesAtLeastOneSlashBeforeAnEscapedOne) {
-  ExpectEach({{"**\\/b", "b", false}, {"**\\/b", "/b", true}, {"**\\/b", "a/c/b", true}, {"a\\/**", "a/b/c", true}});
+  ExpectMatches({{"**\\/b", "b", false}, {"**\\/b", "/b", true}, {"**\\/b", "a/c/b", true}, {"a\\/**", "a/b/c", true}});
 }
 
 TEST(Glob, MatchesWhatABackslashPrecedesAsItIs) {
-  ExpectEach({{"\\*", "*", true},
-              {"\\*", "a", false},
-              {"\\a", "a", true},
-              {"\\\\", "\\", true},
-              {"\\[a]", "[a]", true},
-              {"a\\?", "a?", true},
-              {"a\\?", "ab", false}});
+  ExpectMatches({{"\\*", "*", true},
+                 {"\\*", "a", false},
+                 {"\\a", "a", true},
+                 {"\\\\", "\\", true},
+                 {"\\[a]", "[a]", true},
+                 {"a\\?", "a?", true},
+                 {"a\\?", "ab", false}});
 }
 
 TEST(Glob, MatchesTheMembersOfABracket) {
-  ExpectEach({{"[ab]", "a", true},    {"[ab]", "c", false},   {"[ab]", "", false},     {"[!ab]", "c", true},
-              {"[!ab]", "a", false},  {"[^ab]", "c", true},   {"[^ab]", "b", false},   {"[!!]", "!", false},
-              {"[!^]", "^", false},   {"[^!]", "a", true},    {"[a!]", "!", true},     {"[]]", "]", true},
-              {"[]-]", "-", true},    {"[!]]", "]", false},   {"[!]a]", "b", true},    {"[[]", "[", true},
-              {"[\\]]", "]", true},   {"[\\]]x", "]x", true}, {"[a\\-c]", "b", false}, {"[a\\-c]", "-", true},
-              {"[\\\\]", "\\", true}, {"[*]", "*", true},     {"[*]", "a", false},     {"*[ab]", "xxb", true}});
+  ExpectMatches({{"[ab]", "a", true},    {"[ab]", "c", false},   {"[ab]", "", false},     {"[!ab]", "c", true},
+                 {"[!ab]", "a", false},  {"[^ab]", "c", true},   {"[^ab]", "b", false},   {"[!!]", "!", false},
+                 {"[!^]", "^", false},   {"[^!]", "a", true},    {"[a!]", "!", true},     {"[]]", "]", true},
+                 {"[]-]", "-", true},    {"[!]]", "]", false},   {"[!]a]", "b", true},    {"[[]", "[", true},
+                 {"[\\]]", "]", true},   {"[\\]]x", "]x", true}, {"[a\\-c]", "b", false}, {"[a\\-c]", "-", true},
+                 {"[\\\\]", "\\", true}, {"[*]", "*", true},     {"[*]", "a", false},     {"*[ab]", "xxb", true}});
 }
 
 TEST(Glob, NeverMatchesASlashByABracket) {
-  ExpectEach({{"a[/]b", "a/b", false}, {"a[!x]b", "a/b", false}, {"a[.-0]b", "a/b", false}, {"a[.-0]b", "a.b", true}});
+  ExpectMatches(
+      {{"a[/]b", "a/b", false}, {"a[!x]b", "a/b", false}, {"a[.-0]b", "a/b", false}, {"a[.-0]b", "a.b", true}});
 }
 
 TEST(Glob, MatchesTheRangesOfABracketByTheirBytes) {
-  ExpectEach({{"[a-c]", "b", true},
-              {"[a-c]", "d", false},
-              {"[c-a]", "b", false},
-              {"[-a]", "-", true},
-              {"[a-]", "-", true},
-              {"[a-]", "b", false},
-              {"[a-c-e]", "d", false},
-              {"[a-c-e]", "-", true},
-              {"[a-c-e]", "e", true},
-              {"[a-\\]]", "^", false},
-              {"[\\[-\\]]", "\\", true},
-              {"[--0]", ".", true},
-              {"[a-z0-9]", "5", true},
-              {"[\x80-\xFF]", "\xC3", true},
-              {"[a-\xFF]", "\xC3", true},
-              {"[[:digit:]-z]", "a", false},
-              {"[[:digit:]-z]", "-", true}});
+  ExpectMatches({{"[a-c]", "b", true},
+                 {"[a-c]", "d", false},
+                 {"[c-a]", "b", false},
+                 {"[-a]", "-", true},
+                 {"[a-]", "-", true},
+                 {"[a-]", "b", false},
+                 {"[a-c-e]", "d", false},
+                 {"[a-c-e]", "-", true},
+                 {"[a-c-e]", "e", true},
+                 {"[a-\\]]", "^", false},
+                 {"[\\[-\\]]", "\\", true},
+                 {"[--0]", ".", true},
+                 {"[a-z0-9]", "5", true},
+                 {"[\x80-\xFF]", "\xC3", true},
+                 {"[a-\xFF]", "\xC3", true},
+                 {"[[:digit:]-z]", "a", false},
+                 {"[[:digit:]-z]", "-", true}});
 }
 
 TEST(Glob, TakesABracketInABracketForAMemberWhereItNamesNoClass) {
-  ExpectEach({{"[[:]", ":", true},
-              {"[[:]", "[", true},
-              {"[[:a]", "a", true},
-              {"[[:digit]", "d", true},
-              {"[[:digit]", "1", false},
-              {"[[:]x]", ":x]", true},
-              {"[a[b]", "[", true},
-              {"[[-a]", "]", true}});
+  ExpectMatches({{"[[:]", ":", true},
+                 {"[[:]", "[", true},
+                 {"[[:a]", "a", true},
+                 {"[[:digit]", "d", true},
+                 {"[[:digit]", "1", false},
+                 {"[[:]x]", ":x]", true},
+                 {"[a[b]", "[", true},
+                 {"[[-a]", "]", true}});
 }
 
 // What git 2.39 answers for each byte.

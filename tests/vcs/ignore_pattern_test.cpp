@@ -16,14 +16,14 @@ constexpr IgnoreMatch kNone = IgnoreMatch::kNone;
 constexpr IgnoreMatch kIgnored = IgnoreMatch::kIgnored;
 constexpr IgnoreMatch kIncluded = IgnoreMatch::kIncluded;
 
-struct Case {
+struct PatternCase {
   std::string text;  // of the file
   std::string path;  // a directory's ends in a slash
   IgnoreMatch expected;
 };
 
-void ExpectEach(std::initializer_list<Case> cases) {
-  for (const Case& c : cases) {
+void ExpectEach(std::initializer_list<PatternCase> cases) {
+  for (const PatternCase& c : cases) {
     const bool is_directory = c.path.ends_with('/');
     const std::string path = is_directory ? c.path.substr(0, c.path.size() - 1) : c.path;
     EXPECT_EQ(IgnoreList(c.text).Check(path, is_directory), c.expected)

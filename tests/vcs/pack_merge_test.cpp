@@ -10,7 +10,7 @@
 namespace concordfs::vcs::git {
 namespace {
 
-bool GoOn() {
+bool Always() {
   return true;
 }
 
@@ -130,7 +130,7 @@ TEST_F(PackMerge, PacksOfGitBecomeOneWithAllObjects) {
       ASSERT_OK(pack);
       objects += pack->count();
     }
-    const auto merged = MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kProcess, GoOn);
+    const auto merged = MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kProcess, Always);
     ASSERT_OK(merged);
     EXPECT_EQ(merged->objects, objects);
     for (const std::string& source : sources) {
@@ -149,7 +149,7 @@ TEST_F(PackMerge, AnObjectOfSeveralPacksIsTakenOnceAndDeltasFollowIt) {
   const std::string second = OurPack({blobs[0], blobs[1], blobs[2]});  // 1 on 0, 2 on 1
   const std::string third = OurPack({blobs[2], blobs[3]});             // 3 on 2
   const auto merged = MergePacks(objects_dir(), std::vector{first, second, third}, PackCompression::kStored,
-                                 Durability::kProcess, GoOn);
+                                 Durability::kProcess, Always);
   ASSERT_OK(merged);
   EXPECT_EQ(merged->objects, 4U);
   for (const std::string& source : {first, second, third}) Remove(source);
@@ -167,16 +167,16 @@ TEST_F(PackMerge, WhatWasStoredIsDeflatedOnTheWay) {
   const std::string stored = OurPack({std::string(50'000, 'a'), random});
   const std::string deflated = OurPack({std::string(50'000, 'b')}, PackCompression::kFast);
   const std::vector sources{stored, deflated};
-  const auto copied = MergePacks(objects_dir(), sources, PackCompression::kStored, Durability::kProcess, GoOn);
+  const auto copied = MergePacks(objects_dir(), sources, PackCompression::kStored, Durability::kProcess, Always);
   ASSERT_OK(copied);
   EXPECT_GT(stdfs::file_size(copied->path + ".pack"), 50'000U);
-  const auto merged = MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kPower, GoOn);
+  const auto merged = MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kPower, Always);
   ASSERT_OK(merged);
   EXPECT_LT(stdfs::file_size(merged->path + ".pack"), 6'000U);
   ExpectGood(merged->path);
   // Once more: nothing is left to be done, so it is the same pack again.
   const auto again =
-      MergePacks(objects_dir(), std::vector{merged->path}, PackCompression::kFast, Durability::kProcess, GoOn);
+      MergePacks(objects_dir(), std::vector{merged->path}, PackCompression::kFast, Durability::kProcess, Always);
   ASSERT_OK(again);
   EXPECT_EQ(again->path, merged->path);
 }
@@ -197,10 +197,11 @@ TEST_F(PackMerge, AMergeThatFailsOrIsStoppedLeavesNothing) {
   std::string damaged = ReadFile(two + ".pack");
   damaged[100] = static_cast<char>(damaged[100] ^ 1);
   WriteFile(two + ".pack", damaged);
-  EXPECT_CODE(MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kProcess, GoOn), Code::kCorrupt);
+  EXPECT_CODE(MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kProcess, Always), Code::kCorrupt);
   EXPECT_EQ(files(), 4);
   Remove(two);
-  EXPECT_CODE(MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kProcess, GoOn), Code::kNotFound);
+  EXPECT_CODE(MergePacks(objects_dir(), sources, PackCompression::kFast, Durability::kProcess, Always),
+              Code::kNotFound);
 }
 
 }  // namespace

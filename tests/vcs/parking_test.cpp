@@ -7,6 +7,7 @@
 
 #include "tests/model/branch.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 #include "vcs/commit.h"
 #include "vcs/tree_reader.h"
 
@@ -17,11 +18,8 @@ using testing::Branch;
 using testing::Changes;
 using testing::Files;
 using ::testing::IsEmpty;
+using testing::Path;
 using ::testing::SizeIs;
-
-RepoPath Path(const std::string& text) {
-  return *RepoPath::Parse(text);
-}
 
 class ParkingTest : public ::testing::Test {
  protected:

@@ -11,19 +11,21 @@
 #include "tests/support/expect_result.h"
 #include "tests/support/fake_remote.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 
 namespace concordfs::vcs {
 namespace {
 
+using testing::Branch;
+using ::testing::HasSubstr;
+using testing::kMain;
+using testing::PastCommit;
+
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""h;
-using ::testing::HasSubstr;
-using testing::Branch;
-using testing::PastCommit;
 using Step = FakeRemote::Step;
 
-constexpr char kMain[] = "refs/heads/main";
 constexpr char kSeen[] = "refs/concordfs/remote/main";
 
 // A remote whose branch has one commit, and a repository that has it, too.
@@ -42,9 +44,7 @@ class RemoteStoreTest : public ::testing::Test {
     options.first_pause = 1ms;
     return options;
   }
-  void Reopen(RemoteStoreOptions options = Options()) {
-    store_.emplace(ours_, remote_, std::move(options));
-  }
+  void Reopen(RemoteStoreOptions options = Options()) { store_.emplace(ours_, remote_, std::move(options)); }
   // A commit that changes `path` on top of the local branch, stored by nobody yet but for its blob.
   Publication Change(const std::string& path, const std::string& content) {
     const ObjectId parent = here_.Tip().commit;
@@ -82,9 +82,8 @@ TEST_F(RemoteStoreTest, MakesTheLocalBranchWhereThereIsNone) {
 
 TEST_F(RemoteStoreTest, PublishesThereFirst) {
   const Publication change = Change("f", "1");
-  ours_.SetBeforeSwap([&](const Publication& local) {
-    EXPECT_TRUE(local.ref != kMain || there_.Tip().commit == change.tip);
-  });
+  ours_.SetBeforeSwap(
+      [&](const Publication& local) { EXPECT_TRUE(local.ref != kMain || there_.Tip().commit == change.tip); });
   ASSERT_OK(store_->Publish(change));
   ours_.SetBeforeSwap({});
   ExpectInStep();

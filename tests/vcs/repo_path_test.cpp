@@ -16,7 +16,7 @@ using testing::JudgedByGit;
 using testing::Seed;
 
 // A code point that HFS+ ignores (U+200C), and the byte order mark.
-const std::string kIgnored = "\xe2\x80\x8c";
+const std::string kIgnorable = "\xe2\x80\x8c";
 const std::string kBom = "\xef\xbb\xbf";
 
 std::vector<std::string> OddNames() {
@@ -83,7 +83,7 @@ std::vector<std::string> OddNames() {
                                     ".gi\xfft",
                                     ".git\xc3",
                                     ".gitmodules\xff"};
-  for (const std::string& invisible : {kIgnored, kBom, std::string("\xe2\x80\xaa"), std::string("\xe2\x81\xaf"),
+  for (const std::string& invisible : {kIgnorable, kBom, std::string("\xe2\x80\xaa"), std::string("\xe2\x81\xaf"),
                                        std::string("\xe2\x80\x8b"), std::string("\xe2\x81\xa9")}) {
     for (const std::string& name : {std::string(".git"), std::string(".gitmodules"), std::string("git~1")}) {
       for (std::size_t at = 0; at <= name.size(); ++at)
@@ -96,7 +96,7 @@ std::vector<std::string> OddNames() {
 // Names made of the pieces that matter to git, and of a few that do not.
 std::string RandomName(std::mt19937_64& random) {
   static const std::string kPieces[] = {
-      ".",          "git",      "GiT",  "~1",   " ",      ":",  "\\",           kIgnored,
+      ".",          "git",      "GiT",  "~1",   " ",      ":",  "\\",           kIgnorable,
       kBom,         "modules",  "mod",  "~",    "gi7eba", "1",  ".git",         "x",
       "\xff",       "\xc3\xa9", "\xe2", "\x80", "\n",     "\"", "\xed\xa0\x80", "\xef\xbf\xbe",
       ".gitmodules"};

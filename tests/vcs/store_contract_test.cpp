@@ -13,6 +13,7 @@
 
 #include "tests/support/expect_result.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 #include "tests/support/temp_dir.h"
 #include "vcs/git/git_store.h"
 #include "vcs/store.h"
@@ -22,8 +23,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-constexpr char kMain[] = "refs/heads/main";
+using testing::kMain;
 
 class MemoryHarness {
  public:

@@ -9,6 +9,7 @@
 #include "tests/model/branch.h"
 #include "tests/model/seed.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 
 namespace concordfs::vcs {
 namespace {
@@ -16,10 +17,7 @@ namespace {
 using testing::Branch;
 using testing::Changes;
 using testing::Files;
-
-RepoPath Path(const std::string& text) {
-  return *RepoPath::Parse(text);
-}
+using testing::Path;
 
 class TreeEditorTest : public ::testing::Test {
  protected:

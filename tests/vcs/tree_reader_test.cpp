@@ -6,15 +6,13 @@
 
 #include "tests/model/branch.h"
 #include "tests/support/memory_store.h"
+#include "tests/support/paths.h"
 
 namespace concordfs::vcs {
 namespace {
 
 using testing::Changes;
-
-RepoPath Path(const std::string& text) {
-  return *RepoPath::Parse(text);
-}
+using testing::Path;
 
 class TreeReaderTest : public ::testing::Test {
  protected:

@@ -8,23 +8,24 @@
 namespace concordfs::vcs {
 namespace {
 
-ObjectId Id(std::uint8_t number) {
+ObjectId FilledId(std::uint8_t number) {
   ObjectId::Bytes bytes{};
   bytes.fill(number);
   return ObjectId(bytes);
 }
 
 TreeEntry File(const std::string& name, FileMode mode = FileMode::kRegular) {
-  return TreeEntry{name, mode, Id(7)};
+  return TreeEntry{name, mode, FilledId(7)};
 }
 
 TreeEntry Directory(const std::string& name) {
-  return TreeEntry{name, FileMode::kDirectory, Id(9)};
+  return TreeEntry{name, FileMode::kDirectory, FilledId(9)};
 }
 
 std::vector<std::string> Names(const Tree& tree) {
   std::vector<std::string> names;
-  for (const TreeEntryView entry : tree.entries()) names.push_back(std::string(entry.name) + (entry.IsDirectory() ? "/" : ""));
+  for (const TreeEntryView entry : tree.entries())
+    names.push_back(std::string(entry.name) + (entry.IsDirectory() ? "/" : ""));
   return names;
 }
 
@@ -97,7 +98,7 @@ TEST(Tree, IsReadBackAsItWasEncoded) {
       while (name.size() < size) name.push_back(static_cast<char>("ab.-0~\x01\xff/"[random() % 8]));
       constexpr FileMode kModes[] = {FileMode::kDirectory, FileMode::kRegular, FileMode::kExecutable,
                                      FileMode::kSymlink, FileMode::kSubmodule};
-      tree = tree.With(TreeEntry{name, kModes[random() % 5], Id(static_cast<std::uint8_t>(random()))});
+      tree = tree.With(TreeEntry{name, kModes[random() % 5], FilledId(static_cast<std::uint8_t>(random()))});
     }
     const std::string bytes = tree.Encode();
     const auto read = Tree::Parse(bytes);
@@ -127,8 +128,8 @@ TEST(Tree, HasTheSameNamesWhateverIsBehindThem) {
   const Tree tree = Tree().With(File("a")).With(File("b"));
   EXPECT_TRUE(SameNames(tree, tree));
   EXPECT_TRUE(SameNames(Tree(), Tree()));
-  EXPECT_TRUE(
-      SameNames(tree, tree.With(File("a", FileMode::kExecutable)).With(TreeEntry{"b", FileMode::kRegular, Id(1)})));
+  EXPECT_TRUE(SameNames(
+      tree, tree.With(File("a", FileMode::kExecutable)).With(TreeEntry{"b", FileMode::kRegular, FilledId(1)})));
   EXPECT_TRUE(SameNames(tree, tree.With(Directory("b"))));
   EXPECT_FALSE(SameNames(tree, tree.Without("b")));
   EXPECT_FALSE(SameNames(tree.Without("b"), tree));
@@ -145,7 +146,7 @@ TEST(Tree, HasTheSameNamesAlsoWhereAKindChangesTheOrder) {
 
 TEST(Tree, GivesTheVersionOfEveryKindOfEntry) {
   for (const FileMode mode : {FileMode::kRegular, FileMode::kExecutable, FileMode::kSymlink, FileMode::kSubmodule}) {
-    EXPECT_EQ(File("a", mode).AsVersion(), (Version{Id(7), mode}));
+    EXPECT_EQ(File("a", mode).AsVersion(), (Version{FilledId(7), mode}));
   }
 }
 

@@ -19,6 +19,7 @@
 
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
+#include "vcs/git/handles.h"
 #include "vcs/git/ref_database.h"
 #include "vcs/git/repository_pool.h"
 
@@ -27,13 +28,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kMoment{200};
 
-struct DirCloser {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 // Calls `visit` with each entry's name until it returns true. Returns whether it did.
 bool AnyEntry(const std::string& folder, const std::function<bool(const char*)>& visit) {
-  const std::unique_ptr<DIR, DirCloser> dir(::opendir(folder.c_str()));
+  const DirHandle dir(::opendir(folder.c_str()));
   if (!dir) return false;
   while (const dirent* entry = ::readdir(dir.get())) {
     if (entry->d_name[0] != '.' && visit(entry->d_name)) return true;

@@ -83,9 +83,9 @@ Error Damaged(const char* why) {
 }
 
 // Reads a delta's bytes; once they are used up, `ok` is false.
-class Reader {
+class DeltaReader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  explicit DeltaReader(std::string_view bytes) : rest_(bytes) {}
 
   bool ok() const { return ok_; }
   bool at_end() const { return rest_.empty(); }
@@ -148,7 +148,7 @@ std::optional<std::string> MakeDelta(std::string_view base, std::string_view tar
 }
 
 Result<std::string> ApplyDelta(std::string_view base, std::string_view delta) {
-  Reader reader(delta);
+  DeltaReader reader(delta);
   if (reader.Size() != base.size() || !reader.ok()) return Damaged("made for another base");
   const std::uint64_t size = reader.Size();
   if (!reader.ok()) return Damaged("cut off");

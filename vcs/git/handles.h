@@ -1,6 +1,7 @@
 // Owners for libgit2's pointers and for file descriptors, and the way from our values to libgit2's.
 #pragma once
 
+#include <dirent.h>
 #include <git2.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ using ReferenceHandle = std::unique_ptr<git_reference, FreeWith<git_reference_fr
 using ReferenceIteratorHandle = std::unique_ptr<git_reference_iterator, FreeWith<git_reference_iterator_free>>;
 using TransactionHandle = std::unique_ptr<git_transaction, FreeWith<git_transaction_free>>;
 using ConfigHandle = std::unique_ptr<git_config, FreeWith<git_config_free>>;
+using DirHandle = std::unique_ptr<DIR, FreeWith<closedir>>;
 
 // Lets a C function fill an owner: `git_odb_new(Receive(odb))`. The owner has the pointer from the end of that
 // full expression on, also when the function failed.

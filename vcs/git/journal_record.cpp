@@ -32,9 +32,9 @@ std::uint32_t Checksum(std::string_view bytes) {
 }
 
 // Takes values from the front of bytes. What is not there is zero, and makes it fail.
-class Reader {
+class RecordReader {
  public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  explicit RecordReader(std::string_view bytes) : rest_(bytes) {}
 
   bool ok() const { return ok_; }
   std::size_t left() const { return rest_.size(); }
@@ -114,7 +114,7 @@ void StampRecord(std::uint64_t epoch, std::uint64_t sequence, std::string& recor
 }
 
 std::optional<DecodedRecord> DecodeRecord(std::string_view bytes, std::uint64_t epoch) {
-  Reader header(bytes);
+  RecordReader header(bytes);
   if (header.Take(kMagic.size()) != kMagic) return std::nullopt;
   const auto length = header.Take<std::uint32_t>();
   const auto checksum = header.Take<std::uint32_t>();
@@ -125,7 +125,7 @@ std::optional<DecodedRecord> DecodeRecord(std::string_view bytes, std::uint64_t 
   const std::string_view payload = header.Take(length);
   if (!header.ok() || !is_ours || Checksum(payload) != checksum) return std::nullopt;
 
-  Reader reader(payload);
+  RecordReader reader(payload);
   record.ref = reader.TakeText();
   record.expected = reader.TakeOptionalId();
   record.tip = reader.TakeId();

@@ -32,7 +32,7 @@ iovec Piece(std::string_view bytes) {
 }
 
 // Writes all pieces; they are used up.
-bool WriteAll(int fd, std::span<iovec> pieces) {
+bool WritePieces(int fd, std::span<iovec> pieces) {
   while (!pieces.empty()) {
     const ssize_t count = ::writev(fd, pieces.data(), static_cast<int>(std::min(pieces.size(), kMaxPieces)));
     if (count < 0) {
@@ -78,7 +78,7 @@ class StoredStream {
       end = StoredEnd(static_cast<std::uint32_t>(adler_));
       pieces.push_back(Piece({end.data(), end.size()}));
     }
-    return WriteAll(fd_, pieces);
+    return WritePieces(fd_, pieces);
   }
 
  private:

@@ -29,13 +29,13 @@ constexpr std::uint64_t kMaxInMemory = 1U << 20;  // larger blobs are streamed
 constexpr std::uint64_t kMaxCarried = 64U << 10;  // larger blobs are stored by who brings them, not by the committer
 // A pack takes two files, loose objects one each. But git's readers don't like many packs: not for a few commits.
 constexpr std::size_t kPackFrom = 24;
-constexpr std::size_t kChunkSize = 256U << 10;
+constexpr std::size_t kPieceSize = 256U << 10;
 // `git gc` beside us removes folders that it finds empty, and objects that a pack has: between our looking and our
 // writing. Each time we look and write again.
-constexpr int kMaxAttempts = 10;
+constexpr int kMaxStores = 10;
 
 Result<std::size_t> ReadAt(int fd, char* out, std::uint64_t wanted, std::uint64_t offset) {
-  const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kChunkSize));
+  const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kPieceSize));
   for (;;) {
     const ssize_t got = ::pread(fd, out, count, static_cast<off_t>(offset));
     if (got > 0) return static_cast<std::size_t>(got);
@@ -50,7 +50,7 @@ Result<std::size_t> ReadAt(int fd, char* out, std::uint64_t wanted, std::uint64_
 
 // Hands the first `size` bytes of `fd` to `sink`, in pieces.
 Result<void> ForEachPiece(int fd, std::uint64_t size, const std::function<Result<void>(std::string_view)>& sink) {
-  const auto buffer = std::make_unique<char[]>(kChunkSize);
+  const auto buffer = std::make_unique<char[]>(kPieceSize);
   for (std::uint64_t offset = 0; offset < size;) {
     auto count = ReadAt(fd, buffer.get(), size - offset, offset);
     if (!count) return count.error();
@@ -89,7 +89,7 @@ Result<void> ObjectDatabase::Add(const ObjectId& id, ObjectKind kind, std::strin
 Result<void> ObjectDatabase::AddLoose(const ObjectId& id, ObjectKind kind, std::string_view bytes,
                                       Durability durability) {
   Error last{Code::kIo, "it vanishes each time"};
-  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kMaxStores; ++attempt) {
     // Contents come again; trees and commits hardly ever do, and one that a pack has, too, is packed once more.
     const bool is_packed = kind == ObjectKind::kBlob && IsInPack(id, bytes);
     if (!is_packed) {

@@ -13,14 +13,14 @@
 namespace concordfs::vcs::git {
 namespace {
 
-constexpr std::size_t kBufferSize = 64 << 10;  // bytes
-constexpr int kFast = 1;                       // zlib's level
+constexpr std::size_t kBlockSize = 64 << 10;  // bytes
+constexpr int kFast = 1;                      // zlib's level
 
 }  // namespace
 
 Result<void> OutgoingPack::Write(std::string_view bytes) {
   buffer_.append(bytes);
-  return buffer_.size() < kBufferSize ? Result<void>() : Flush();
+  return buffer_.size() < kBlockSize ? Result<void>() : Flush();
 }
 
 Result<void> OutgoingPack::Flush() {
@@ -56,12 +56,13 @@ Result<void> OutgoingPack::AddFile(int fd, std::uint64_t size) {
   if (auto written = Write(header); !written) return written;
   const std::unique_ptr<z_stream, EndDeflate> stream(new z_stream{});
   if (deflateInit(stream.get(), kFast) != Z_OK) return Error{Code::kIo, "send a blob: no memory to deflate it"};
-  std::array<char, kBufferSize> in;
-  std::array<char, kBufferSize> out;
+  std::array<char, kBlockSize> in;
+  std::array<char, kBlockSize> out;
   std::uint64_t offset = 0;
   for (int state = Z_OK; state != Z_STREAM_END;) {
     if (stream->avail_in == 0 && offset < size) {
-      const ssize_t count = ::pread(fd, in.data(), std::min<std::uint64_t>(in.size(), size - offset), static_cast<off_t>(offset));
+      const ssize_t count =
+          ::pread(fd, in.data(), std::min<std::uint64_t>(in.size(), size - offset), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) return Error{Code::kIo, "send a blob: its copy can't be read"};
       offset += static_cast<std::uint64_t>(count);

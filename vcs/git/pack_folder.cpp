@@ -29,10 +29,6 @@ constexpr std::array<std::string_view, 4> kBinding = {".keep", ".promisor", ".mt
 constexpr std::array<const char*, 3> kRemoved = {".idx", ".pack", ".rev"};  // in this order
 constexpr std::time_t kLongestGc = 12 * 3600;                               // seconds
 
-struct DirCloser {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 // The number of objects in an index, or nothing if it can't be read or is none.
 std::optional<std::uint32_t> CountOf(const std::string& index) {
   const FileDescriptor file(::open(index.c_str(), O_RDONLY | O_CLOEXEC));
@@ -87,7 +83,7 @@ std::optional<FileIdentity> IdentityOf(const std::string& path) {
 Result<PackListing> ListPacks(const std::string& objects_dir) {
   PackListing listing;
   const std::string folder = objects_dir + "/pack";
-  const std::unique_ptr<DIR, DirCloser> dir(::opendir(folder.c_str()));
+  const DirHandle dir(::opendir(folder.c_str()));
   if (!dir) {
     if (errno == ENOENT) return listing;
     Error error = SystemError(folder, errno);

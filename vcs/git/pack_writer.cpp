@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kMaxDepth = 40;  // of a chain of deltas; git's own default is 50
 // A `git prune` with no time of grace removes files that have no name yet: then all is written again.
-constexpr int kMaxAttempts = 3;
+constexpr int kMaxNamings = 3;
 constexpr std::size_t kEntryOverhead =
     16;  // bytes for an entry's header and its stream's, at most, for what fits a block
 
@@ -88,7 +88,7 @@ Result<std::string> WritePack(const std::string& objects_dir, std::span<const Pa
     if (!stream) return stream.error();
     if (auto written = Writer(*stream, objects, compression).Write(); !written) return written.error();
     auto path = stream->Finish(durability);
-    if (path || path.code() != Code::kNotFound || attempt == kMaxAttempts) return path;
+    if (path || path.code() != Code::kNotFound || attempt == kMaxNamings) return path;
   }
 }
 

@@ -14,14 +14,14 @@
 namespace concordfs::vcs::git {
 namespace {
 
-constexpr std::uint64_t kMaxInMemory = 1 << 20;  // bytes; larger blobs are streamed, and sent as a whole
+constexpr std::uint64_t kMaxWhole = 1 << 20;  // bytes; larger blobs are streamed, and sent as a whole
 
 // The bytes of what an object resembles, where that is worth a look: nothing if they can't be had.
 std::optional<std::string> ReadLike(Store& store, const std::optional<ObjectId>& like, ObjectKind kind) {
   if (!like) return std::nullopt;
   if (kind == ObjectKind::kBlob) {
     const auto size = store.BlobSize(*like);
-    if (!size || *size > kMaxInMemory) return std::nullopt;
+    if (!size || *size > kMaxWhole) return std::nullopt;
   }
   auto bytes = store.Read(*like, kind);
   return bytes ? std::optional(*std::move(bytes)) : std::nullopt;
@@ -36,7 +36,7 @@ Result<void> AddNew(Store& store, const NewObject& object, OutgoingPack* pack) {
 Result<void> AddStored(Store& store, const std::filesystem::path& git_dir, const StoredBlob& blob, OutgoingPack* pack) {
   const auto size = store.BlobSize(blob.id);
   if (!size) return size.error();
-  if (*size <= kMaxInMemory) {
+  if (*size <= kMaxWhole) {
     auto bytes = store.Read(blob.id, ObjectKind::kBlob);
     if (!bytes) return bytes.error();
     return AddNew(store, {blob.id, ObjectKind::kBlob, *std::move(bytes), blob.like}, pack);
@@ -80,8 +80,8 @@ struct PieceSink {
   }
 };
 
-Result<void> WriteHistory(const std::filesystem::path& git_dir, const Publication& publication, std::span<const ObjectId> there,
-                          const OutgoingPack::Sink& sink) {
+Result<void> WriteHistory(const std::filesystem::path& git_dir, const Publication& publication,
+                          std::span<const ObjectId> there, const OutgoingPack::Sink& sink) {
   RepositoryHandle repository;
   std::unique_ptr<git_revwalk, FreeWith<git_revwalk_free>> walk;
   std::unique_ptr<git_packbuilder, FreeWith<git_packbuilder_free>> builder;
