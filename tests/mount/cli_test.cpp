@@ -11,16 +11,15 @@
 namespace concordfs::mounttest {
 namespace {
 
-using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-json Parse(const Outcome& outcome) {
+nlohmann::json Parse(const Outcome& outcome) {
   EXPECT_EQ(outcome.status, 0) << outcome;
-  const json parsed = json::parse(outcome.out, nullptr, false);
+  const nlohmann::json parsed = nlohmann::json::parse(outcome.out, nullptr, false);
   EXPECT_FALSE(parsed.is_discarded()) << "not JSON: " << outcome.out;
   return parsed;
 }
@@ -163,17 +162,17 @@ TEST_F(CommandLine, StatusShowsOpenWorkingCopiesAndTheirBases) {
   const std::string base = Version("f");
   AgentPython benson("status-benson", Dir());
   ASSERT_EQ(benson.Do("fd = os.open('f', os.O_RDWR); os.read(fd, 9); os.write(fd, b'mine\\n')"), "ok");
-  const auto working_copy = [this]() -> json {
-    const json status = Parse(Concordfs({"status", "--json"}, Dir()));
+  const auto working_copy = [this]() -> nlohmann::json {
+    const nlohmann::json status = Parse(Concordfs({"status", "--json"}, Dir()));
     EXPECT_TRUE(status.contains("counters"));
     EXPECT_EQ(status.value("pid", 0), mount().pid());
-    for (const json& agent : status.value("agents", json::array())) {
+    for (const nlohmann::json& agent : status.value("agents", nlohmann::json::array())) {
       if (agent.value("name", "") != "status-benson") continue;
-      for (const json& copy : agent.value("working_copies", json::array())) return copy;
+      for (const nlohmann::json& copy : agent.value("working_copies", nlohmann::json::array())) return copy;
     }
     return {};
   };
-  json copy = working_copy();
+  nlohmann::json copy = working_copy();
   ASSERT_FALSE(copy.is_null());
   EXPECT_EQ(copy.value("path", ""), InRepository("f"));
   EXPECT_EQ(copy.value("base", ""), base);
@@ -198,9 +197,9 @@ TEST_F(CommandLine, StatusWorksWithAPathAndForPeople) {
 
 TEST_F(CommandLine, StatusCounts) {
   const auto counters = [this] { return Parse(Concordfs({"status", "--json"}, Dir())).at("counters"); };
-  const json before = counters();
+  const nlohmann::json before = counters();
   ParkFor("counted");
-  const json after = counters();
+  const nlohmann::json after = counters();
   EXPECT_EQ(after.at("commits").get<int>() - before.at("commits").get<int>(), 2);
   EXPECT_EQ(after.at("refusals").get<int>() - before.at("refusals").get<int>(), 1);
   EXPECT_EQ(after.at("parked").get<int>() - before.at("parked").get<int>(), 1);
@@ -244,8 +243,8 @@ TEST_F(CommandLine, RejectedListsAndShows) {
   EXPECT_EQ(list.status, 0) << list;
   EXPECT_THAT(list.out, HasSubstr(id));
   EXPECT_THAT(list.out, HasSubstr(InRepository("f")));
-  json found;
-  for (const json& item : Parse(Concordfs({"rejected", "list", "--json"}, Dir()))) {
+  nlohmann::json found;
+  for (const nlohmann::json& item : Parse(Concordfs({"rejected", "list", "--json"}, Dir()))) {
     if (item.value("id", "") == id) found = item;
   }
   ASSERT_FALSE(found.is_null());

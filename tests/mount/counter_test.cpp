@@ -6,8 +6,8 @@
 namespace concordfs::mounttest {
 namespace {
 
-constexpr int kAgents = 8;
-constexpr int kIncrements = 40;
+constexpr int kCounters = 8;
+constexpr int kOfEach = 40;
 
 // Two habits of writing: in place through one descriptor, and by truncating anew after a read.
 constexpr char kIncrement[] = R"(
@@ -46,10 +46,10 @@ class Counter : public MountlessTest {
       ASSERT_TRUE(Eventually([&] { return std::filesystem::exists(mount / "counter"); })) << mount;
     }
     std::vector<std::unique_ptr<Process>> agents;
-    for (std::size_t i = 0; i < kAgents; ++i) {
+    for (std::size_t i = 0; i < kCounters; ++i) {
       ProcessSpec spec;
-      spec.argv = {CONCORDFS_PYTHON,           "-I", "-S", "-c", kIncrement, i % 4 < 2 ? "in-place" : "anew",
-                   std::to_string(kIncrements)};
+      spec.argv = {CONCORDFS_PYTHON,       "-I", "-S", "-c", kIncrement, i % 4 < 2 ? "in-place" : "anew",
+                   std::to_string(kOfEach)};
       spec.cwd = mounts[i % mounts.size()];
       spec.environment = {{"CONCORDFS_AGENT", "agent-" + std::to_string(i)}};
       agents.push_back(std::make_unique<Process>(spec));
@@ -61,9 +61,8 @@ class Counter : public MountlessTest {
     ExpectEachOnceInOrder(repository);
     for (const std::filesystem::path& mount : mounts) {
       // What one mount published, another one sees a moment later (R11).
-      EXPECT_TRUE(Eventually([&] {
-        return ReadFile(mount / "counter") == std::to_string(kAgents * kIncrements) + "\n";
-      })) << mount;
+      EXPECT_TRUE(Eventually([&] { return ReadFile(mount / "counter") == std::to_string(kCounters * kOfEach) + "\n"; }))
+          << mount;
     }
   }
 
@@ -75,13 +74,13 @@ class Counter : public MountlessTest {
       if (line.size() > 1 && line[0] == '+' && line[1] != '+') counted.push_back(line.substr(1));
     }
     std::vector<std::string> expected;
-    for (int n = 0; n <= kAgents * kIncrements; ++n) expected.push_back(std::to_string(n));
+    for (int n = 0; n <= kCounters * kOfEach; ++n) expected.push_back(std::to_string(n));
     EXPECT_EQ(counted, expected);
-    EXPECT_EQ(repository.CommitCount("counter"), kAgents * kIncrements + 1);
-    for (int i = 0; i < kAgents; ++i) {
+    EXPECT_EQ(repository.CommitCount("counter"), kCounters * kOfEach + 1);
+    for (int i = 0; i < kCounters; ++i) {
       EXPECT_EQ(repository.Output({"rev-list", "--count", "--author=^agent-" + std::to_string(i) + " ",
                                    "refs/heads/main", "--", "counter"}),
-                std::to_string(kIncrements));
+                std::to_string(kOfEach));
     }
     EXPECT_EQ(repository.Fsck(), "");
   }

@@ -210,7 +210,7 @@ TEST_F(Editors, ThatUnlinkTheFileAndMakeItAgainMakeTwoCommits) {
 }
 
 // Reads f until it is told to stop, and says what else than a whole version it has seen.
-constexpr char kReader[] = R"(
+constexpr char kViewer[] = R"(
 import sys, os
 whole = {b'line A\n'} | {b'round %d\n' % i for i in range(1000)}
 print('reading', flush=True)
@@ -225,7 +225,7 @@ print(reads)
 
 TEST_F(Editors, NeverMakeTheFileMissingToOthers) {
   ProcessSpec spec;
-  spec.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", kReader, Outside() / "stop"};
+  spec.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", kViewer, Outside() / "stop"};
   spec.cwd = Dir();
   spec.environment = {{"CONCORDFS_AGENT", "reader"}};
   Process reader(spec);

@@ -44,11 +44,14 @@ class AsyncRemote : public MachinesTest {
   static std::vector<std::string> ParkedContents(const Mount& machine) {
     std::vector<std::string> contents;
     for (const auto& parked : Rejected(machine)) {
-      const Outcome shown = Concordfs({"rejected", "show", parked["id"].get<std::string>(), "--json", "--repo", GitDir(machine)});
+      const Outcome shown =
+          Concordfs({"rejected", "show", parked["id"].get<std::string>(), "--json", "--repo", GitDir(machine)});
       const auto json = nlohmann::json::parse(shown.out, nullptr, false);
       EXPECT_TRUE(json.is_object()) << shown;
-      const std::string content = json.is_object() && json["content"].is_string() ? json["content"].get<std::string>() : "absent";
-      contents.push_back(parked["agent"].get<std::string>() + ": " + parked["path"].get<std::string>() + ": " + content);
+      const std::string content =
+          json.is_object() && json["content"].is_string() ? json["content"].get<std::string>() : "absent";
+      contents.push_back(parked["agent"].get<std::string>() + ": " + parked["path"].get<std::string>() + ": " +
+                         content);
     }
     return contents;
   }
@@ -258,7 +261,8 @@ TEST_F(AsyncRemote, GivesParkedWorkToOtherMachines) {
   const auto pushed = [&] { return RemoteStatus(*b)["rejected"]["pushed"].get<int>(); };
   EXPECT_TRUE(Eventually([&] { return pushed() == 1; }));
   EXPECT_THAT(ParkedContents(*a), IsEmpty());
-  const Outcome fetched = Git(GitDir(*a), {"fetch", "-q", Url(), "refs/concordfs/rejected/*:refs/concordfs/rejected/*"});
+  const Outcome fetched =
+      Git(GitDir(*a), {"fetch", "-q", Url(), "refs/concordfs/rejected/*:refs/concordfs/rejected/*"});
   ASSERT_EQ(fetched.status, 0) << fetched;
   EXPECT_THAT(ParkedContents(*a), ElementsAre("benson: f: benson\n"));
   EXPECT_THAT(Lines(Git(GitDir(*a), {"for-each-ref", "refs/concordfs/rejected"}).out),
@@ -282,7 +286,7 @@ TEST_F(AsyncRemote, PublishesOnWhereTheServerTakesNoParkedWork) {
 }
 
 // Writes numbers into a file of its own, with a pause after each, and prints those that were acknowledged.
-constexpr char kWriter[] = R"(
+constexpr char kSaver[] = R"(
 import errno, os, sys, time
 n = 0
 while not os.path.exists(sys.argv[2]):
@@ -308,15 +312,16 @@ class AsyncStorm : public AsyncRemote {
     Clone(origin(), temp().path() / "outside").Push("d/others", "x\n");
   }
   std::filesystem::path Stop() const { return temp().path() / "stop"; }
-  // With a pause, all machines together write less than is pushed meanwhile; a sanitizer makes that several times slower.
+  // With a pause, all machines together write less than is pushed meanwhile; a sanitizer makes that several times
+  // slower.
   static std::string Pause() { return std::to_string(0.02 * Patience() * Patience()); }
   std::unique_ptr<Process> Writer(const Mount& machine, const std::string& agent, const std::string& file,
                                   const std::string& pause_s = Pause()) {
-    return std::make_unique<Process>(
-        ProcessSpec{.argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", kWriter, machine.path() / "d" / file, Stop(), agent, pause_s},
-                    .cwd = "/",
-                    .environment = {{"CONCORDFS_AGENT", agent}},
-                    .output_file = {}});
+    return std::make_unique<Process>(ProcessSpec{
+        .argv = {CONCORDFS_PYTHON, "-I", "-S", "-c", kSaver, machine.path() / "d" / file, Stop(), agent, pause_s},
+        .cwd = "/",
+        .environment = {{"CONCORDFS_AGENT", agent}},
+        .output_file = {}});
   }
   // The lines that commits added, in the order in which git shows them.
   static std::vector<std::string> AddedLines(const std::string& git_dir, std::vector<std::string> which) {
@@ -332,7 +337,8 @@ class AsyncStorm : public AsyncRemote {
     return AddedLines(origin().path(), {"--reverse", "main", "--", "d/" + file});
   }
   static std::vector<std::string> Parked(const Mount& machine) {
-    return AddedLines(GitDir(machine), {"--no-walk=unsorted", "--glob=refs/concordfs/rejected", "--glob=refs/concordfs/recovered"});
+    return AddedLines(GitDir(machine),
+                      {"--no-walk=unsorted", "--glob=refs/concordfs/rejected", "--glob=refs/concordfs/recovered"});
   }
 };
 
@@ -352,7 +358,8 @@ TEST_F(AsyncStorm, OnDifferentFilesLosesNothingAtAll) {
   for (int i = 0; i < 8; ++i) {
     const std::string name = "agent-" + std::to_string(i);
     std::vector<std::string> acknowledged;
-    for (const std::string& number : Lines(outcomes[static_cast<std::size_t>(i)].out)) acknowledged.push_back(name + " " + number);
+    for (const std::string& number : Lines(outcomes[static_cast<std::size_t>(i)].out))
+      acknowledged.push_back(name + " " + number);
     EXPECT_EQ(Published(name), acknowledged);
   }
   for (const auto& machine : machines) EXPECT_EQ(Lost(*machine), 0);
@@ -367,7 +374,8 @@ TEST_F(AsyncStorm, OfAgentsThatNeverPauseKeepsNoMachineOut) {
   for (const Mount* machine : {a.get(), b.get()}) {
     for (const char* which : {"1", "2"}) {
       const std::string name = machine->path().filename().string() + which;
-      writers.push_back(Writer(*machine, name, name, Patience() > 1 ? Pause() : "0"));  // what a sanitizer leaves of that
+      writers.push_back(
+          Writer(*machine, name, name, Patience() > 1 ? Pause() : "0"));  // what a sanitizer leaves of that
     }
   }
   const auto pushes = [](const Mount& machine) { return RemoteStatus(machine).value("pushes", 0); };
@@ -388,7 +396,8 @@ TEST_F(AsyncStorm, OfKilledDaemonsAndServersLosesNothingThatWasAcknowledged) {
   const auto b = AsyncMachine("b", options);
   // Both files are written on both machines.
   std::map<std::string, std::pair<std::string, std::unique_ptr<Process>>> writers;  // by agent: file, process
-  for (const auto& [agent, file] : std::vector<std::pair<std::string, std::string>>{{"a1", "f"}, {"a2", "own"}, {"b1", "f"}, {"b2", "g"}}) {
+  for (const auto& [agent, file] :
+       std::vector<std::pair<std::string, std::string>>{{"a1", "f"}, {"a2", "own"}, {"b1", "f"}, {"b2", "g"}}) {
     writers[agent] = {file, Writer(*(agent[0] == 'a' ? a : b), agent, file)};
   }
   for (int kills = 0; kills < 5; ++kills) {

@@ -1,4 +1,5 @@
-// Every way in which a network can fail a push or a fetch, at every point of it (V14): docs/remote.md, "What is promised".
+// Every way in which a network can fail a push or a fetch, at every point of it (V14): docs/remote.md, "What is
+// promised".
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ constexpr char kPush[] = "git-receive-pack";
 constexpr char kFetch[] = "git-upload-pack";
 
 // Saves a file by one system call each. Returns the errno of the first that failed, 0 if it was published.
-int Save(const std::filesystem::path& file, const std::string& content) {
+int SaveFile(const std::filesystem::path& file, const std::string& content) {
   const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return errno;
   int error = write(fd, content.data(), content.size()) < 0 ? errno : 0;
@@ -45,8 +46,9 @@ struct Case {
 std::ostream& operator<<(std::ostream& stream, const Case& which) {
   static constexpr const char* kFaults[] = {"reset", "close", "half-close", "silence"};
   static constexpr const char* kExtents[] = {"once", "each time", "and all from there on"};
-  return stream << kFaults[static_cast<int>(which.strike.fault)] << " after " << which.strike.after_bytes << " bytes to the "
-                << (which.strike.way == Way::kToServer ? "server" : "client") << ", " << kExtents[static_cast<int>(which.extent)];
+  return stream << kFaults[static_cast<int>(which.strike.fault)] << " after " << which.strike.after_bytes
+                << " bytes to the " << (which.strike.way == Way::kToServer ? "server" : "client") << ", "
+                << kExtents[static_cast<int>(which.extent)];
 }
 
 // A server's repository, a machine that reaches it by a way that fails, and one that has no such trouble.
@@ -55,9 +57,9 @@ class Lane {
   Lane(const TempDir& temp, GitServer& server, const std::string& name, const std::string& timeout)
       : origin_(temp.path() / "server" / (name + ".git")), proxy_(server.port()) {
     const auto machine = [&](const std::string& url, const std::string& machine_name, const std::string& patience) {
-      return std::make_unique<Mount>(
-          temp.path() / (machine_name + ".git"), temp.path() / machine_name,
-          std::vector<std::string>{"--remote", url, "--agent", "writer", "--remote-timeout", patience, "--fetch-period", "3600"});
+      return std::make_unique<Mount>(temp.path() / (machine_name + ".git"), temp.path() / machine_name,
+                                     std::vector<std::string>{"--remote", url, "--agent", "writer", "--remote-timeout",
+                                                              patience, "--fetch-period", "3600"});
     };
     machine_ = machine(proxy_.Url(name + ".git"), name + "-far", timeout);
     other_ = machine(server.Url(name + ".git"), name + "-near", "60");
@@ -104,7 +106,8 @@ class Lane {
       if (error != 0) error = WriteAgain();
       EXPECT_NE(error, ESTALE) << which << ", and written again";
       return error == 0;
-    })) << which << ", and written again: errno " << error;
+    })) << which
+        << ", and written again: errno " << error;
   }
 
   // The server has each version once, in order.
@@ -136,11 +139,11 @@ class Lane {
     ++version_;
     return WriteAgain();
   }
-  int WriteAgain() const { return Save(machine_->path() / "f", Content(version_)); }
+  int WriteAgain() const { return SaveFile(machine_->path() / "f", Content(version_)); }
   // A push that finds the remote ahead fetches.
   void MakeWork(const std::string& service) {
     if (service == kFetch) {
-      EXPECT_EQ(Save(other_->path() / "g", Content(version_)), 0);
+      EXPECT_EQ(SaveFile(other_->path() / "g", Content(version_)), 0);
     }
   }
   static std::vector<Strike> PointsIn(const PassedMessages& passed, bool in_messages) {
@@ -171,11 +174,13 @@ struct Sweep {
 
 class RemoteSweep : public MachinesTest, public ::testing::WithParamInterface<Sweep> {
  protected:
-  // Who may wait, where one more attempt is enough, and those who find out soon that a fault lasts: --remote-timeout. What works takes less,
-  // also under a sanitizer.
+  // Who may wait, where one more attempt is enough, and those who find out soon that a fault lasts: --remote-timeout.
+  // What works takes less, also under a sanitizer.
   static std::string Patient() { return "60"; }
   // Silence lasts for as long, again and again.
-  static std::string Impatient() { return std::to_string((GetParam().fault == Fault::kSilence ? 0.6 : 1.0) * Patience()); }
+  static std::string Impatient() {
+    return std::to_string((GetParam().fault == Fault::kSilence ? 0.6 : 1.0) * Patience());
+  }
 
   // All cases, a few at a time: most of their time they wait.
   void RunAll(const std::vector<Case>& cases, std::vector<std::unique_ptr<Lane>>& lanes) {
@@ -197,7 +202,8 @@ TEST_P(RemoteSweep, LosesAndDoublesNothingAndIsNeverStaleness) {
   const bool is_silent = GetParam().fault == Fault::kSilence;
   for (const char* name : {"a", "b", "c", "d", "e"}) {
     const bool is_patient = !is_silent && patient.size() < 2;
-    (is_patient ? patient : impatient).push_back(std::make_unique<Lane>(temp(), server(), name, is_patient ? Patient() : Impatient()));
+    (is_patient ? patient : impatient)
+        .push_back(std::make_unique<Lane>(temp(), server(), name, is_patient ? Patient() : Impatient()));
   }
 
   std::vector<Case> once;
@@ -206,7 +212,8 @@ TEST_P(RemoteSweep, LosesAndDoublesNothingAndIsNeverStaleness) {
   EXPECT_GT(points.size(), 12U);
   // Under a sanitizer, which makes all of it slow, each fault comes at every fourth, and all of them together at each.
   const bool is_slow = Patience() > 1;
-  for (std::size_t n = is_slow ? static_cast<std::size_t>(GetParam().fault) : 0; n < points.size(); n += is_slow ? 4 : 1) {
+  for (std::size_t n = is_slow ? static_cast<std::size_t>(GetParam().fault) : 0; n < points.size();
+       n += is_slow ? 4 : 1) {
     Strike point = points[n];
     point.fault = GetParam().fault;
     once.push_back({point, Extent::kOnce});
@@ -225,12 +232,14 @@ TEST_P(RemoteSweep, LosesAndDoublesNothingAndIsNeverStaleness) {
 
 std::string NameOf(const ::testing::TestParamInfo<Sweep>& info) {
   static constexpr const char* kFaults[] = {"Reset", "Closed", "HalfClosed", "Silent"};
-  return std::string(info.param.service == kPush ? "PushThatIs" : "FetchThatIs") + kFaults[static_cast<int>(info.param.fault)];
+  return std::string(info.param.service == kPush ? "PushThatIs" : "FetchThatIs") +
+         kFaults[static_cast<int>(info.param.fault)];
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, RemoteSweep,
-                         ::testing::Values(Sweep{kPush, Fault::kReset}, Sweep{kPush, Fault::kClose}, Sweep{kPush, Fault::kHalfClose},
-                                           Sweep{kPush, Fault::kSilence}, Sweep{kFetch, Fault::kReset}, Sweep{kFetch, Fault::kClose},
+                         ::testing::Values(Sweep{kPush, Fault::kReset}, Sweep{kPush, Fault::kClose},
+                                           Sweep{kPush, Fault::kHalfClose}, Sweep{kPush, Fault::kSilence},
+                                           Sweep{kFetch, Fault::kReset}, Sweep{kFetch, Fault::kClose},
                                            Sweep{kFetch, Fault::kHalfClose}, Sweep{kFetch, Fault::kSilence}),
                          NameOf);
 
@@ -252,12 +261,14 @@ class RandomFaults : public MachinesTest {
   // Agent n counts in names[n]: what is said there must be true of it in the end.
   void CountWhileAllFails(const std::vector<std::string>& names) {
     Clone clone(origin(), temp().path() / "outside");
-    for (const std::string& name : std::set<std::string>(names.begin(), names.end())) WriteFile(clone.path() / name, CounterAtZero());
+    for (const std::string& name : std::set<std::string>(names.begin(), names.end()))
+      WriteFile(clone.path() / name, CounterAtZero());
     clone.PushAll("Outside: the counters");
     for (const char* name : {"a", "b", "c", "d"}) {
-      machines_.push_back(std::make_unique<Mount>(
-          temp().path() / (std::string(name) + ".git"), temp().path() / name,
-          std::vector<std::string>{"--remote", proxy_->Url("origin.git"), "--remote-timeout", "1", "--fetch-period", "0.2"}));
+      machines_.push_back(
+          std::make_unique<Mount>(temp().path() / (std::string(name) + ".git"), temp().path() / name,
+                                  std::vector<std::string>{"--remote", proxy_->Url("origin.git"), "--remote-timeout",
+                                                           "1", "--fetch-period", "0.2"}));
     }
     const auto calm = temp().path() / "calm";
     std::vector<std::unique_ptr<Incrementer>> agents;
@@ -267,14 +278,16 @@ class RandomFaults : public MachinesTest {
     proxy_->Follow([random = std::mt19937_64(random_())](const std::string&) mutable { return AnyCourse(random); });
     for (int kills = 0; kills < 6; ++kills) {
       const int before = origin().CommitCount();
-      Eventually([&] { return origin().CommitCount() > before + 4; }, Milliseconds(2'000));  // or nothing gets through just now
+      Eventually([&] { return origin().CommitCount() > before + 4; },
+                 Milliseconds(2'000));  // or nothing gets through just now
       KillSomething();
     }
     proxy_->Follow({});
     proxy_->Release();
     WriteFile(calm, "");  // everything goes on by itself
     for (const auto& agent : agents) increments_.push_back(agent->Finish());
-    for (std::size_t n = 0; n < names.size(); ++n) ExpectParked(MachineOf(n).path().string() + ".git", origin(), names[n], increments_[n]);
+    for (std::size_t n = 0; n < names.size(); ++n)
+      ExpectParked(MachineOf(n).path().string() + ".git", origin(), names[n], increments_[n]);
     EXPECT_EQ(origin().Output({"log", "--merges", "--format=%H", "main"}), "");
     std::vector<const Mount*> all;
     for (const auto& machine : machines_) all.push_back(machine.get());
@@ -289,8 +302,10 @@ class RandomFaults : public MachinesTest {
     Course course;
     if (below(3) == 0) course.delay = Milliseconds(below(20));
     if (below(10) >= 3) return course;
-    static constexpr Fault kFaults[] = {Fault::kReset, Fault::kReset, Fault::kClose, Fault::kHalfClose, Fault::kHalfClose, Fault::kSilence};
-    course.strike = Strike{below(2) == 0 ? Way::kToServer : Way::kToClient, below(1500), kFaults[below(std::size(kFaults))]};
+    static constexpr Fault kFaults[] = {Fault::kReset,     Fault::kReset,     Fault::kClose,
+                                        Fault::kHalfClose, Fault::kHalfClose, Fault::kSilence};
+    course.strike =
+        Strike{below(2) == 0 ? Way::kToServer : Way::kToClient, below(1500), kFaults[below(std::size(kFaults))]};
     return course;
   }
   void KillSomething() {
@@ -321,7 +336,8 @@ TEST_F(RandomFaults, LoseAndDoubleNoIncrementOfEachOnesOwn) {
   for (std::size_t n = 0; n < names.size(); ++n) {
     const Increments& of = increments()[n];
     ExpectCounted(origin(), names[n], {of});
-    // Nobody else writes it: stale is only who starts anew after his daemon was killed, and what that one had sent comes late.
+    // Nobody else writes it: stale is only who starts anew after his daemon was killed, and what that one had sent
+    // comes late.
     EXPECT_LE(of.refused.size() + of.in_doubt.size(), of.orphaned.size()) << names[n];
   }
 }
@@ -337,10 +353,10 @@ TEST_F(SlowWay, GetsItsTurnBesideAMachineThatNeverPauses) {
   std::atomic<bool> is_done = false;
   int saves = 0;
   std::thread writer([&] {
-    while (!is_done) EXPECT_EQ(Save(fast->path() / "mine", std::to_string(++saves)), 0);
+    while (!is_done) EXPECT_EQ(SaveFile(fast->path() / "mine", std::to_string(++saves)), 0);
   });
   constexpr int kSlowSaves = 4;
-  for (int n = 0; n < kSlowSaves; ++n) EXPECT_EQ(Save(slow.path() / "yours", std::to_string(n)), 0);
+  for (int n = 0; n < kSlowSaves; ++n) EXPECT_EQ(SaveFile(slow.path() / "yours", std::to_string(n)), 0);
   is_done = true;
   writer.join();
   EXPECT_EQ(origin().CommitCount("mine"), saves);

@@ -46,7 +46,7 @@ class Requests : public MountTest {
   }
   // Three components below the mount's root.
   std::string File() const { return "'" + (Dir() / "d" / "f").string() + "'"; }
-  std::string Save(const std::string& text) const {
+  std::string WriteScript(const std::string& text) const {
     return "fd = os.open(" + File() + ", os.O_WRONLY | os.O_TRUNC); os.write(fd, b'" + text + "'); os.close(fd)";
   }
 
@@ -77,7 +77,7 @@ TEST_F(Requests, ReadingACachedFileIsAnOpen) {
 TEST_F(Requests, ASaveOfAFileThatNobodySavedIsNine) {
   AgentPython agent("a", Dir());
   ASSERT_TRUE(IsCached(agent));
-  Counts counts = Of(agent, Save("new"));
+  Counts counts = Of(agent, WriteScript("new"));
   EXPECT_LE(counts["getxattr"], 2U);
   counts.erase("getxattr");
   EXPECT_LE(Sum(counts), 9U) << ::testing::PrintToString(counts);
@@ -86,8 +86,8 @@ TEST_F(Requests, ASaveOfAFileThatNobodySavedIsNine) {
 
 TEST_F(Requests, TheNextSaveIsFive) {
   AgentPython agent("a", Dir());
-  ASSERT_EQ(agent.Do(Save("new")), "ok");
-  Counts counts = Of(agent, Save("newer"));
+  ASSERT_EQ(agent.Do(WriteScript("new")), "ok");
+  Counts counts = Of(agent, WriteScript("newer"));
   counts.erase("getxattr");
   EXPECT_LE(Sum(counts), 5U) << ::testing::PrintToString(counts);
   EXPECT_EQ(Show("d/f"), "newer");
@@ -96,7 +96,7 @@ TEST_F(Requests, TheNextSaveIsFive) {
 TEST_F(Requests, SoIsASaveOfAnotherFileThatNobodyLookedAt) {
   Must("maker", "echo old > d/g");
   AgentPython agent("a", Dir());
-  ASSERT_EQ(agent.Do(Save("new")), "ok");
+  ASSERT_EQ(agent.Do(WriteScript("new")), "ok");
   const std::string other = "'" + (Dir() / "d" / "g").string() + "'";
   Counts counts =
       Of(agent, "fd = os.open(" + other + ", os.O_WRONLY | os.O_TRUNC); os.write(fd, b'new'); os.close(fd)");
