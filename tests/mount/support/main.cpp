@@ -2,18 +2,22 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
 #include "tests/mount/support/mount.h"
+#include "tests/mount/support/process.h"
 
 namespace concordfs::mounttest {
 namespace {
 
 // Less than ctest's own limit, which a program with long tests raises together with this one.
 unsigned SecondsPerTest() {
+  constexpr int kMost = 280;
   const char* told = std::getenv("CONCORDFS_SECONDS_PER_TEST");
-  return told != nullptr ? static_cast<unsigned>(std::strtoul(told, nullptr, 10)) : 110;
+  return told != nullptr ? static_cast<unsigned>(std::strtoul(told, nullptr, 10))
+                         : static_cast<unsigned>(std::min(110 * Patience(), kMost));
 }
 
 // A test that hangs on a mount comes back with an error when the mount's daemon is gone, and cleans up.
