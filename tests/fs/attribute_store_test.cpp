@@ -611,7 +611,7 @@ TEST(AttributeStoreDisk, ServesARepositoryThatCantBeWritten) {
   }
 }
 
-TEST(AttributeStoreDisk, KeepsPendingWhatAFullDiskMainuses) {
+TEST(AttributeStoreDisk, KeepsPendingWhatAFullDiskRefuses) {
   TmpfsMount disk("size=256k");
   const auto store = AttributeStore::Open(disk.path(), kMain, LogAccess::kReadWrite);
   ASSERT_OK(store);
