@@ -13,6 +13,7 @@
 #include "fs/descriptor.h"
 #include "fs/filesystem.h"
 #include "fs/working_area.h"
+#include "vcs/branch_name.h"
 #include "vcs/commit.h"
 #include "vcs/parking.h"
 #include "vcs/tree_reader.h"
@@ -158,7 +159,7 @@ Result<std::vector<Recovered>> RecoverWorkingCopies(vcs::Store& store, const std
   std::error_code error;
   std::filesystem::directory_iterator mounts(MountsFolder(git_dir), error);
   if (error) return all;  // never mounted before
-  const auto branches = store.ListRefs("refs/heads/");
+  const auto branches = store.ListRefs(std::string(vcs::kBranchPrefix));
   if (!branches) return branches.error();
   Recovery recovery{.store = store, .branches = *branches};
   for (const auto& mount : mounts) {

@@ -100,6 +100,12 @@ Error WriteError(int git_code, const std::string& what, const std::string& where
   return Error{code, std::move(message)};
 }
 
+Error ReadSystemError(int number, const std::string& what) {
+  Error error = SystemError(what, number);
+  error.code = Code::kIo;  // what we may not read is no different from what the disk can't read
+  return error;
+}
+
 Error WriteSystemError(int number, const std::string& what) {
   return Error{CodeOfWriteErrno(number), what + ": " + std::generic_category().message(number)};
 }

@@ -22,7 +22,8 @@ Error ReadError(int git_code, const std::string& what);
 // vanished meanwhile; kIo otherwise.
 Error WriteError(int git_code, const std::string& what, const std::string& where, std::uint64_t needed_bytes = 0);
 
-// The same for a system call of our own that failed with `number`.
+// The same for system calls of our own that failed with `number`.
+Error ReadSystemError(int number, const std::string& what);
 Error WriteSystemError(int number, const std::string& what);
 
 // Forgets the last error and errno, so that what is read after a failure belongs to it.

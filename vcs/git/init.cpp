@@ -7,6 +7,7 @@
 #include <functional>
 #include <system_error>
 
+#include "vcs/branch_name.h"
 #include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
@@ -90,7 +91,7 @@ Result<void> MakeFirstCommit(Store& store, const std::string& branch, std::int64
   const std::string text = "tree " + tree.Hex() + "\nauthor " + who + "committer " + who + "\nStart\n";
   const ObjectId commit = store.Hash(ObjectKind::kCommit, text);
   Publication first;
-  first.ref = "refs/heads/" + branch;
+  first.ref = std::string(kBranchPrefix) + branch;
   first.tip = commit;
   first.reason = "init";
   first.objects = {{tree, ObjectKind::kTree, ""}, {commit, ObjectKind::kCommit, text}};

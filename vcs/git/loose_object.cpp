@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include "vcs/git/git_error.h"
+
 namespace concordfs::vcs::git {
 namespace {
 
@@ -36,9 +38,7 @@ Result<LooseObject> LooseObject::Open(const std::string& path) {
   if (!object.file_.ok()) {
     const int number = errno;
     if (number == ENOENT || number == ENOTDIR) return Error{Code::kNotFound, path + ": no such object"};
-    Error error = SystemError(path, number);
-    error.code = Code::kIo;  // an object that we may not read is no different from one that the disk can't read
-    return error;
+    return ReadSystemError(number, path);
   }
   auto stream = std::make_unique<z_stream>();
   if (inflateInit(stream.get()) != Z_OK) return Error{Code::kIo, path + ": no memory to inflate it"};
@@ -118,11 +118,7 @@ Result<void> LooseObject::FillInput() {
   do {
     count = ::read(file_.get(), input_->data(), input_->size());
   } while (count < 0 && errno == EINTR);
-  if (count < 0) {
-    Error error = SystemError(path_, errno);
-    error.code = Code::kIo;
-    return error;
-  }
+  if (count < 0) return ReadSystemError(errno, path_);
   if (count == 0) input_ended_ = true;
   stream_->next_in = input_->data();
   stream_->avail_in = static_cast<uInt>(count);

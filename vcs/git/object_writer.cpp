@@ -11,9 +11,11 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_set>
 #include <vector>
 
+#include "vcs/file_io.h"
 #include "vcs/git/disk_sync.h"
 #include "vcs/git/git_error.h"
 #include "vcs/git/git_store.h"
@@ -34,39 +36,29 @@ constexpr std::size_t kPieceSize = 256U << 10;
 // writing. Each time we look and write again.
 constexpr int kMaxStores = 10;
 
-Result<std::size_t> ReadAt(int fd, char* out, std::uint64_t wanted, std::uint64_t offset) {
-  const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(wanted, kPieceSize));
-  for (;;) {
-    const ssize_t got = ::pread(fd, out, count, static_cast<off_t>(offset));
-    if (got > 0) return static_cast<std::size_t>(got);
-    if (got == 0) return Error{Code::kIo, "read a file to store it: it is shorter than it was"};
-    if (errno != EINTR) {
-      Error error = SystemError("read a file to store it", errno);
-      error.code = Code::kIo;
-      return error;
-    }
-  }
+// All of `out`, which the file has.
+Result<void> ReadFile(int fd, std::uint64_t offset, std::span<char> out) {
+  const ssize_t count = ReadAllAt(fd, offset, out);
+  if (count < 0) return ReadSystemError(errno, "read a file to store it");
+  if (static_cast<std::size_t>(count) == out.size()) return {};
+  return Error{Code::kIo, "read a file to store it: it is shorter than it was"};
 }
 
 // Hands the first `size` bytes of `fd` to `sink`, in pieces.
 Result<void> ForEachPiece(int fd, std::uint64_t size, const std::function<Result<void>(std::string_view)>& sink) {
   const auto buffer = std::make_unique<char[]>(kPieceSize);
   for (std::uint64_t offset = 0; offset < size;) {
-    auto count = ReadAt(fd, buffer.get(), size - offset, offset);
-    if (!count) return count.error();
-    if (auto done = sink({buffer.get(), *count}); !done) return done.error();
-    offset += *count;
+    const std::span<char> piece(buffer.get(), std::min<std::uint64_t>(kPieceSize, size - offset));
+    if (auto read = ReadFile(fd, offset, piece); !read) return read;
+    if (auto done = sink({piece.data(), piece.size()}); !done) return done.error();
+    offset += piece.size();
   }
   return {};
 }
 
 Result<std::string> ReadWhole(int fd, std::uint64_t size) {
   std::string bytes(static_cast<std::size_t>(size), '\0');
-  for (std::uint64_t offset = 0; offset < size;) {
-    auto count = ReadAt(fd, bytes.data() + offset, size - offset, offset);
-    if (!count) return count.error();
-    offset += *count;
-  }
+  if (auto read = ReadFile(fd, 0, bytes); !read) return read.error();
   return bytes;
 }
 

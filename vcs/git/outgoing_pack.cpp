@@ -1,12 +1,10 @@
 #include "vcs/git/outgoing_pack.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <memory>
 
+#include "vcs/file_io.h"
 #include "vcs/git/delta.h"
 #include "vcs/git/pack_format.h"
 
@@ -61,9 +59,7 @@ Result<void> OutgoingPack::AddFile(int fd, std::uint64_t size) {
   std::uint64_t offset = 0;
   for (int state = Z_OK; state != Z_STREAM_END;) {
     if (stream->avail_in == 0 && offset < size) {
-      const ssize_t count =
-          ::pread(fd, in.data(), std::min<std::uint64_t>(in.size(), size - offset), static_cast<off_t>(offset));
-      if (count < 0 && errno == EINTR) continue;
+      const ssize_t count = ReadAllAt(fd, offset, {in.data(), std::min<std::uint64_t>(in.size(), size - offset)});
       if (count <= 0) return Error{Code::kIo, "send a blob: its copy can't be read"};
       offset += static_cast<std::uint64_t>(count);
       stream->next_in = reinterpret_cast<Bytef*>(in.data());

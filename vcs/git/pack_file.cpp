@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "vcs/file_io.h"
+#include "vcs/git/git_error.h"
 #include "vcs/git/sha1.h"
 
 namespace concordfs::vcs::git {
@@ -23,20 +24,14 @@ Result<FileDescriptor> OpenFile(const std::string& path, std::uint64_t& size) {
   }
   const int number = errno;
   if (number == ENOENT || number == ENOTDIR) return Error{Code::kNotFound, path + ": no such pack"};
-  Error error = SystemError(path, number);
-  error.code = Code::kIo;
-  return error;
+  return ReadSystemError(number, path);
 }
 
 // Exactly `size` bytes from there.
 Result<std::string> ReadAt(int fd, std::uint64_t offset, std::size_t size, const std::string& path) {
   std::string bytes(size, '\0');
   const ssize_t count = ReadAllAt(fd, offset, bytes);
-  if (count < 0) {
-    Error error = SystemError(path, errno);
-    error.code = Code::kIo;
-    return error;
-  }
+  if (count < 0) return ReadSystemError(errno, path);
   if (static_cast<std::size_t>(count) < size) return Error{Code::kCorrupt, path + ": shorter than it was"};
   return bytes;
 }

@@ -86,9 +86,7 @@ Result<PackListing> ListPacks(const std::string& objects_dir) {
   const DirHandle dir(::opendir(folder.c_str()));
   if (!dir) {
     if (errno == ENOENT) return listing;
-    Error error = SystemError(folder, errno);
-    error.code = Code::kIo;
-    return error;
+    return ReadSystemError(errno, folder);
   }
   std::vector<std::string> stems;
   std::set<std::string> bound;

@@ -12,6 +12,7 @@
 
 #include "vcs/file_io.h"
 #include "vcs/git/delta.h"
+#include "vcs/git/git_error.h"
 #include "vcs/git/zlib_stream.h"
 
 namespace concordfs::vcs::git {
@@ -24,12 +25,6 @@ constexpr std::size_t kDeltaSizes = 20;       // bytes: both sizes that a delta 
 // The most that a stream of `size` bytes takes, however badly it deflates.
 std::uint64_t StreamBound(std::uint64_t size) {
   return size + size / 1000 + 64;
-}
-
-Error ReadFailure(const std::string& path, int number) {
-  Error error = SystemError(path, number);
-  error.code = Code::kIo;
-  return error;
 }
 
 std::optional<ObjectKind> KindOf(EntryType type) {
@@ -85,13 +80,13 @@ Result<std::shared_ptr<PackReader>> PackReader::Open(const std::string& path) {
       ::fstat(pack->file_.get(), &status) != 0) {
     const int number = errno;
     if (number == ENOENT) return Error{Code::kNotFound, path + ": no such pack"};
-    return ReadFailure(path, number);
+    return ReadSystemError(number, path);
   }
   const auto index_size = static_cast<std::size_t>(index_status.st_size);
   if (index_size < kIndexFixedSize) return pack->Corrupt("its index is cut off");
   if (status.st_size < static_cast<off_t>(kPackHeaderSize + ObjectId::kSize)) return pack->Corrupt("cut off");
   void* const mapped = ::mmap(nullptr, index_size, PROT_READ, MAP_SHARED, index.get(), 0);
-  if (mapped == MAP_FAILED) return ReadFailure(path, errno);
+  if (mapped == MAP_FAILED) return ReadSystemError(errno, path);
   Mapping mapping(static_cast<const char*>(mapped), index_size);
   pack->index_.Swap(mapping);
   pack->end_ = static_cast<std::uint64_t>(status.st_size) - ObjectId::kSize;
@@ -151,7 +146,7 @@ Result<PackReader::Piece> PackReader::ReadPiece(std::uint64_t offset, std::uint6
   if (buffer.size() > kMaxKept && wanted <= kMaxKept) buffer = {};  // that was an exception
   if (buffer.size() < wanted) buffer.resize(wanted);
   const ssize_t count = ReadAllAt(file_.get(), offset, {buffer.data(), wanted});
-  if (count < 0) return ReadFailure(path_, errno);
+  if (count < 0) return ReadSystemError(errno, path_);
   if (static_cast<std::size_t>(count) < wanted) return Corrupt("shorter than it was");
   return Piece{offset, {buffer.data(), wanted}};
 }

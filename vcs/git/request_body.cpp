@@ -46,11 +46,9 @@ Result<std::size_t> RequestBody::Read(std::uint64_t offset, char* out, std::size
     std::memcpy(out, rest.data(), count);
     return count;
   }
-  for (;;) {
-    const ssize_t count = ::pread(file_.get(), out, size, static_cast<off_t>(offset));
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) return SystemError("read what is to be sent", errno);
-  }
+  const ssize_t count = ReadAllAt(file_.get(), offset, {out, size});
+  if (count < 0) return SystemError("read what is to be sent", errno);
+  return static_cast<std::size_t>(count);
 }
 
 }  // namespace concordfs::vcs::git
