@@ -190,8 +190,8 @@ Result<void> ServeMount(const MountRequest& request, LogTo log_to, const std::fu
   spdlog::info("mounted {} of {} on {}", *ref, repository->git_dir.native(), request.mountpoint.native());
 
   Result<void> served;
-  std::optional<vcs::RemoteStore::Haste>
-      haste;  // from the moment when it is to end: a remote that is away isn't waited for
+  // From the moment when it is to end: a remote that is away isn't waited for.
+  std::optional<vcs::RemoteStore::Haste> haste;
   {
     std::function<void()> sync;
     if (*remote) {

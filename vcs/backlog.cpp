@@ -163,8 +163,8 @@ Result<void> Backlog::TakeAhead(Replayer& replayer, std::span<const ObjectId> co
   if (auto taken = replayer.Take(commits); !taken) return taken;
   Replayed decided = replayer.TakeDecided();
   if (!progress->ahead) {
-    const auto left =
-        local_.ReadRef(ahead_ref_);  // by the last replay: it isn't deleted, as that can be in the way of `git gc`
+    // Left by the last replay: it isn't deleted, as that can be in the way of `git gc`.
+    const auto left = local_.ReadRef(ahead_ref_);
     if (!left) return left.error();
     progress->ahead = *left;
   }

@@ -15,7 +15,7 @@
 namespace concordfs::fs {
 namespace {
 
-// Of newer <linux/fuse.h>: FUSE_INIT's second word of flags since 7.36, STATX since 7.39, passthrough since 7.40.
+// Of newer <linux/fuse.h>: FUSE_INIT's second word of flags since 7.36, passthrough since 7.40.
 constexpr std::uint32_t kInitHasMoreFlags = 1U << 30;
 constexpr std::uint32_t kWritebackCache = 1U << 16;
 constexpr std::uint32_t kPassthrough = 1U << 5;  // in the second word

@@ -10,7 +10,7 @@
 
 namespace concordfs::fs {
 
-constexpr std::uint32_t kStatx = 52;  // FUSE_STATX of newer <linux/fuse.h>
+constexpr std::uint32_t kStatx = 52;  // FUSE_STATX of newer <linux/fuse.h>, since 7.39
 
 // Threads: any.
 class RequestCounter {

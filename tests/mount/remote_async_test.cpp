@@ -374,8 +374,8 @@ TEST_F(AsyncStorm, OfAgentsThatNeverPauseKeepsNoMachineOut) {
   for (const Mount* machine : {a.get(), b.get()}) {
     for (const char* which : {"1", "2"}) {
       const std::string name = machine->path().filename().string() + which;
-      writers.push_back(
-          Writer(*machine, name, name, Patience() > 1 ? Pause() : "0"));  // what a sanitizer leaves of that
+      // With a pause, where a sanitizer leaves no time.
+      writers.push_back(Writer(*machine, name, name, Patience() > 1 ? Pause() : "0"));
     }
   }
   const auto pushes = [](const Mount& machine) { return RemoteStatus(machine).value("pushes", 0); };
